@@ -1,0 +1,87 @@
+/**
+ * The only currency of the gateway: what a driver yields, the pipeline maps and the outbox keeps.
+ */
+
+/** OPC UA Part 8 vocabulary: `uncertain` is usable but doubtful, `bad` carries no usable value. */
+export type Quality = 'good' | 'uncertain' | 'bad';
+
+/** Any JSON value. Numbers are finite; what has no value is `null` with quality `bad`, never 0 and never NaN. */
+export type Value = number | string | boolean | null | readonly Value[] | { readonly [key: string]: Value };
+
+/** One timestamped value of a signal. */
+export interface Observation {
+  /** Name of the signal, unique within its machine. */
+  readonly signal: string;
+  /** Whole milliseconds since the Unix epoch, UTC, as the source stamped it. */
+  readonly t: number;
+  /** Nanoseconds within that millisecond, 0…999,999: a double holds no more than the microseconds of today's date. */
+  readonly ns: number;
+  readonly v: Value;
+  readonly q: Quality;
+}
+
+/**
+ * A driver's durable resume position: JSON that only its driver reads, handed back unchanged after a restart.
+ * Everything up to it has been yielded.
+ */
+export type Cursor = { readonly [key: string]: Value };
+
+/** What is known of a signal beside its values. */
+export interface SignalInfo {
+  /** Unit of the values as they are sent, in the words of the wire contract, e.g. `rev/min`. */
+  readonly unit?: string;
+  /** What the machine calls it, e.g. the id or the node it was read from. */
+  readonly source?: string;
+  /** The protocol's own type, e.g. `ROTARY_VELOCITY ACTUAL`. */
+  readonly type?: string;
+}
+
+/** A known loss. Times are whole milliseconds since the epoch; what was lost lies after `from` and before `to`. */
+export interface Gap {
+  readonly type: 'gap';
+  readonly t: number;
+  readonly cause: 'agent-overrun' | 'agent-restart' | 'unreadable';
+  readonly from: number | null;
+  readonly to: number;
+  /** Observations lost: exact, at most that many (`exact: false`), or unknown (`null`). */
+  readonly count: number | null;
+  readonly exact: boolean;
+  /** The protocol's own bounds, e.g. `{ fromSequence, toSequence, instanceId }`. */
+  readonly detail?: { readonly [key: string]: Value };
+}
+
+/** The driver's way of reading changed. */
+export interface DriverState {
+  readonly type: 'driver';
+  readonly t: number;
+  readonly state: 'streaming' | 'polling' | 'failed' | 'stopped';
+  readonly message?: string;
+}
+
+/** What the machine is, told whenever the driver has (re)read its model. */
+export interface MachineModel {
+  readonly type: 'machine';
+  readonly t: number;
+  /** Name, uuid, manufacturer, serial number … as far as the machine tells them. */
+  readonly model: { readonly [key: string]: Value };
+  readonly signals: { readonly [signal: string]: SignalInfo };
+}
+
+/** Something that a person should know and that lost nothing (yet). `code` is stable, `message` is for people. */
+export interface Notice {
+  readonly type: 'notice';
+  readonly t: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What is sent beside values, on the machine's `event` topic. `t` is when, in whole milliseconds since the epoch. */
+export type MachineEvent = Gap | DriverState | MachineModel | Notice;
+
+/** What a driver yields at once. Observations are in the order in which the machine reported them. */
+export interface Reading {
+  readonly observations: readonly Observation[];
+  readonly events?: readonly MachineEvent[];
+  /** Where to resume once this reading is durable. Left out: the last one stays. */
+  readonly cursor?: Cursor;
+}

@@ -1,0 +1,123 @@
+import type { Cursor } from '../observation.ts';
+import type { Kind } from '../wire/contract.ts';
+
+/** Priority classes in the order in which they are sent. */
+export const LANES = ['alert', 'live'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** Whether the gateway's own clock was known to be right when the batch was made. */
+export type ClockQuality = 'synced' | 'unsynced';
+
+/** Observations or events of one machine, to be stored, sent and acknowledged as a unit. */
+export interface NewBatch {
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly lane: Lane;
+  /** Whole milliseconds since the epoch to which all times in the body are relative. */
+  readonly t0: number;
+  /** Observations or events in the body, for the books. */
+  readonly count: number;
+  readonly clock: ClockQuality;
+  /** JSON text: the value of the envelope's payload key (see `PAYLOAD_KEY` in wire/contract.ts). */
+  readonly body: string;
+}
+
+/** What becomes durable together. */
+export interface Append {
+  readonly batches: readonly NewBatch[];
+  /** The machine's resume position once these batches are stored. */
+  readonly cursor?: { readonly machine: string; readonly cursor: Cursor };
+}
+
+/** A committed batch with its identity: (stream, machine, kind, seq), the same for ever. */
+export interface StoredBatch {
+  /** Commit order over all machines; the handle for `settle` and `hold`. */
+  readonly id: number;
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly seq: number;
+  readonly lane: Lane;
+  readonly t0: number;
+  readonly count: number;
+  readonly clock: ClockQuality;
+  /** zstd of the JSON text. */
+  readonly body: Uint8Array;
+  /** When it was committed, milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** How often a receiver refused it. */
+  readonly refusals: number;
+}
+
+export interface LaneStats {
+  readonly batches: number;
+  readonly observations: number;
+  readonly bytes: number;
+  /** When the oldest waiting batch was committed. */
+  readonly oldest: number | null;
+}
+
+export interface OutboxStats {
+  readonly stream: string;
+  /** Waiting for acknowledgement, by lane; held batches are included. */
+  readonly backlog: Readonly<Record<Lane, LaneStats>>;
+  /** Set aside after a refusal, to be tried again later. */
+  readonly held: number;
+  /** Acknowledged and still kept as local history. */
+  readonly delivered: LaneStats;
+  /** Bytes in use in the database, without free pages. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly machines: readonly {
+    readonly machine: string;
+    readonly kind: Kind;
+    readonly lastSeq: number;
+    readonly backlog: number;
+  }[];
+}
+
+/**
+ * The durable log of batches.
+ *
+ * - Order: `append` calls become durable in the order in which they were made, whole or not at all; `seq` counts
+ *   1, 2, 3 … without holes for each (machine, kind), in that order.
+ * - Concurrency: any number of calls may be under way; those that wait while a commit runs share the next one.
+ * - Durability: a promise of `append`, `settle` or `hold` resolves after the commit has reached the disk
+ *   (`synchronous=FULL`), so a kill afterwards loses nothing of it.
+ * - Faults: while the disk refuses (full, I/O error) nothing is dropped and nothing rejects: the commit is tried
+ *   again until it succeeds or the outbox is closed, and the fault is logged once. Callers bound what they have under way.
+ */
+export interface Outbox {
+  /** Made once with the database; part of every batch's identity. */
+  readonly stream: string;
+  append(entry: Append): Promise<void>;
+  /** The last durable cursor of a machine. */
+  cursor(machine: string): Promise<Cursor | undefined>;
+  /**
+   * Undelivered batches of a lane with `id > after`, oldest first, up to `limit` batches and about `maxBytes` of
+   * bodies (at least one). Does not mark them: the one forwarder keeps its own position and starts again at 0 after
+   * a reconnect. Held batches are left out until their time has come.
+   */
+  claim(lane: Lane, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]>;
+  /** Marks batches as delivered: their PUBACK has come. Idempotent. */
+  settle(ids: readonly number[]): Promise<void>;
+  /** Sets a refused batch aside until a time (milliseconds since the epoch) and counts the refusal. */
+  hold(id: number, until: number, reason: string): Promise<void>;
+  stats(): Promise<OutboxStats>;
+  /** True while the budget is used up by undelivered data: stop pulling. */
+  readonly full: boolean;
+  /** Resolves when there is room; at once if there is. Rejects when `signal` aborts. */
+  room(signal: AbortSignal): Promise<void>;
+  /** Changes the retention budget of a running outbox. */
+  setBudget(budget: Budget): void;
+  /** Called after each commit that stored batches, with the lanes that received some. Returns the unsubscribe. */
+  onStored(listener: (lanes: ReadonlySet<Lane>) => void): () => void;
+  /** Commits what is under way, checkpoints and closes. Later calls reject. */
+  close(): Promise<void>;
+}
+
+/** How much is kept. Delivered batches go first, oldest first; undelivered ones are never deleted. */
+export interface Budget {
+  readonly maxBytes: number;
+  /** Milliseconds a delivered batch is kept at most. */
+  readonly maxAge: number;
+}

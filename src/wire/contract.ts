@@ -1,0 +1,119 @@
+import { z } from 'zod';
+
+/**
+ * Contract v1 of what is published: the one source of types, validation, JSON Schema and docs/contract.md.
+ * A consumer ignores keys that it does not know; keys are never removed or given another meaning within v1.
+ */
+export const CONTRACT_VERSION = 1;
+
+/** Ids of tenants, gateways and machines: safe in a topic, a file name and a URL. */
+export const ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
+
+export const KINDS = ['telemetry', 'rollup', 'alert', 'event'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The key of the envelope that holds a kind's body. */
+export const PAYLOAD_KEY = {
+  telemetry: 'signals',
+  rollup: 'rollups',
+  alert: 'alerts',
+  event: 'events',
+} as const satisfies Record<Kind, string>;
+
+const id = z.string().regex(ID_PATTERN);
+const offset = z.number().describe('milliseconds after t0; fractions are nanoseconds');
+
+const envelope = {
+  v: z.literal(CONTRACT_VERSION),
+  tenant: id,
+  gateway: id,
+  machine: id,
+  stream: z.string().min(1).describe('made once with the outbox database'),
+  seq: z.int().positive().describe('1, 2, 3 … without holes for each (stream, machine, kind)'),
+  t0: z.int().describe('milliseconds since the Unix epoch, UTC'),
+  clock: z.enum(['synced', 'unsynced']).describe('whether the gateway knew the time when it made the batch'),
+};
+
+/** Columns of one signal: `t[i]`, `v[i]` and `q[i]` belong together. */
+export const signalSchema = z.looseObject({
+  unit: z.string().optional(),
+  t: z.array(offset),
+  v: z.array(z.json()).describe('null where the value is unavailable'),
+  q: z
+    .array(z.enum(['good', 'uncertain', 'bad']))
+    .optional()
+    .describe('left out when all are good'),
+});
+
+const detail = z.record(z.string(), z.json());
+
+export const eventSchema = z.discriminatedUnion('type', [
+  z.looseObject({
+    type: z.literal('gap').describe('a known loss'),
+    t: offset,
+    cause: z.string().describe('agent-overrun, agent-restart, unreadable; later versions add causes'),
+    from: z.int().nullable().describe('milliseconds since the epoch of the last observation before it; null: none yet'),
+    to: z.int().describe('milliseconds since the epoch by which data flowed again'),
+    count: z.int().nullable().describe('observations lost; null: unknown'),
+    exact: z.boolean().describe('false: at most count'),
+    detail: detail.optional(),
+  }),
+  z.looseObject({
+    type: z.literal('driver').describe('the way of reading the machine changed'),
+    t: offset,
+    state: z.enum(['streaming', 'polling', 'failed', 'stopped']),
+    message: z.string().optional(),
+  }),
+  z.looseObject({
+    type: z.literal('machine').describe('what the machine is and which signals it has'),
+    t: offset,
+    model: detail,
+    signals: z.record(
+      z.string(),
+      z.looseObject({ unit: z.string().optional(), source: z.string().optional(), type: z.string().optional() }),
+    ),
+  }),
+  z.looseObject({
+    type: z.literal('notice').describe('something a person should know; nothing was lost'),
+    t: offset,
+    code: z.string(),
+    message: z.string(),
+  }),
+]);
+
+export const telemetrySchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('telemetry'),
+  signals: z.record(z.string(), signalSchema),
+});
+
+export const eventBatchSchema = z.looseObject({ ...envelope, kind: z.literal('event'), events: z.array(eventSchema) });
+
+/** Every batch that this version publishes. Rollups and alerts join here when their parts do. */
+export const batchSchema = z.discriminatedUnion('kind', [telemetrySchema, eventBatchSchema]);
+
+/** The retained message on `plc/{tenant}/{gateway}/status`: birth, orderly end and Last Will. */
+export const statusSchema = z.looseObject({
+  v: z.literal(CONTRACT_VERSION),
+  tenant: id,
+  gateway: id,
+  status: z.enum(['online', 'offline']),
+  reason: z.enum(['birth', 'stopped', 'lost']).describe('lost: sent by the broker as Last Will'),
+  t: z.int().optional().describe('milliseconds since the epoch; absent in a Last Will'),
+  version: z.string().optional().describe('of the gateway program'),
+});
+
+export type TelemetryBatch = z.infer<typeof telemetrySchema>;
+export type EventBatch = z.infer<typeof eventBatchSchema>;
+export type WireBatch = z.infer<typeof batchSchema>;
+export type Status = z.infer<typeof statusSchema>;
+
+/** `plc/{tenant}/{gateway}/{machine}/{kind}` */
+export function batchTopic(tenant: string, gateway: string, machine: string, kind: Kind): string {
+  return `plc/${tenant}/${gateway}/${machine}/${kind}`;
+}
+
+/** `plc/{tenant}/{gateway}/status`: a machine cannot be called `status` without a kind, so the two never meet. */
+export function statusTopic(tenant: string, gateway: string): string {
+  return `plc/${tenant}/${gateway}/status`;
+}
