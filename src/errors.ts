@@ -23,6 +23,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What happened and, where it is known, what to do about it: one sentence for a log line or a terminal. */
+export function explain(error: unknown): string {
+  const hint = error instanceof Fault ? error.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)}: ${hint}`;
+}
+
 /** `code` of a Node.js system error such as `ECONNREFUSED`, also where it hides in an AggregateError or a cause. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

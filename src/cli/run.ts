@@ -1,0 +1,50 @@
+import type { CommandModule } from 'yargs';
+import { explain, Fault } from '../errors.ts';
+import { VERSION } from '../version.ts';
+
+export const runCommand: CommandModule<object, { config: string }> = {
+  command: 'run',
+  describe: 'Run the gateway until SIGTERM; SIGHUP reloads the config',
+  builder: {
+    config: { type: 'string', demandOption: true, requiresArg: true, describe: 'Config file (YAML)' },
+  },
+  handler: async ({ config: file }) => {
+    const { loadConfigOrTell } = await import('./load-config.ts');
+    const config = await loadConfigOrTell(file);
+    if (config === undefined) {
+      process.exitCode = 78;
+      return;
+    }
+    const [{ openLog }, { Gateway }, { drivers }] = await Promise.all([
+      import('../log.ts'),
+      import('../gateway.ts'),
+      import('../drivers/registry.ts'),
+    ]);
+    const log = await openLog(config.log, { tenant: config.gateway.tenant, gateway: config.gateway.id });
+    const stop = new AbortController();
+    const onSignal = (name: NodeJS.Signals) => {
+      if (stop.signal.aborted) {
+        log.warn(`second ${name}: ends at once`);
+        process.exit(1);
+      }
+      log.info(`${name}: stops the machines, commits what was read, says goodbye`);
+      stop.abort(new Error(name));
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    const gateway = new Gateway({ config, drivers, version: VERSION, log });
+    process.on('SIGHUP', () => {
+      loadConfigOrTell(file)
+        .then((next) => (next === undefined ? log.error('the config is not reloaded') : gateway.reload(next)))
+        .catch((error: unknown) => log.error(`the config is not reloaded: ${explain(error)}`));
+    });
+    try {
+      await gateway.run(stop.signal);
+      process.exitCode = 0;
+    } catch (error) {
+      log.error(error instanceof Fault ? {} : { err: error }, explain(error));
+      process.exitCode = error instanceof Fault && error.of === 'config' ? 78 : 1;
+    }
+    // Whatever still hangs (a socket, a DNS query) must not keep a stopped gateway alive.
+    process.exit();
+  },
+};

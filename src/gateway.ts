@@ -1,0 +1,189 @@
+import { aborted, within } from './abort.ts';
+import { ClockSync, systemClock } from './clock.ts';
+import { diffConfig } from './config/diff.ts';
+import type { Config, MachineConfig } from './config/schema.ts';
+import type { DriverModule } from './drivers/driver.ts';
+import { supervise } from './drivers/supervise.ts';
+import { Fault } from './errors.ts';
+import { Forwarder } from './forwarder/forwarder.ts';
+import type { Log } from './log.ts';
+import { openOutbox } from './outbox/client.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import { MachinePipeline } from './pipeline/machine-pipeline.ts';
+
+/** Bounds of an orderly stop, in milliseconds: drivers let go, the disk commits, the uplink says goodbye. */
+const STOP_DRIVERS_MS = 1000;
+const STOP_COMMIT_MS = 1500;
+const STOP_UPLINK_MS = 1500;
+const STOP_OUTBOX_MS = 500;
+
+/** A machine that is being read. */
+interface RunningMachine {
+  readonly pipeline: MachinePipeline;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** The uplink as it runs. */
+interface RunningUplink {
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly drivers: Readonly<Record<string, DriverModule>>;
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** The composition root: builds the sink first and stops the source first. */
+export class Gateway {
+  #config: Config;
+  readonly #options: GatewayOptions;
+  readonly #log: Log;
+  readonly #clockSync = new ClockSync();
+  readonly #machines = new Map<string, RunningMachine>();
+  #uplink: RunningUplink | undefined;
+  #outbox: Outbox | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  /** Rejects when a part ends that should not. */
+  readonly #broken = Promise.withResolvers<never>();
+  /** Reloads and the stop take turns. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#log = options.log;
+  }
+
+  /**
+   * Runs until `signal` aborts, then drains: what was read is committed before it resolves.
+   * @throws Fault of the config when the outbox cannot be opened, of the disk or of ours when it breaks for good
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { gateway, buffer } = this.#config;
+    const outbox = await openOutbox({
+      dataDir: gateway.dataDir,
+      budget: buffer,
+      log: this.#log.child({ part: 'outbox' }),
+      clock: systemClock,
+    });
+    this.#outbox = outbox;
+    try {
+      await this.#clockSync.start(signal);
+      this.#startFlushing();
+      this.#startUplink(outbox);
+      for (const machine of this.#config.machines) await this.#startMachine(machine, outbox);
+      this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
+      await Promise.race([aborted(signal), outbox.failed, this.#broken.promise]);
+    } finally {
+      clearInterval(this.#flushTimer);
+      await this.#inTurn(() => this.#stop(outbox));
+    }
+  }
+
+  /** Applies another config to the running gateway: what did not change keeps running. */
+  reload(next: Config): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#outbox !== undefined) await this.#reload(next, this.#outbox);
+    });
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #startFlushing(): void {
+    // One tick for all machines: what they flush together shares one commit, and the card one fsync.
+    clearInterval(this.#flushTimer);
+    this.#flushTimer = setInterval(() => {
+      for (const { pipeline } of this.#machines.values()) pipeline.flush();
+    }, this.#config.buffer.flushInterval);
+  }
+
+  async #startMachine(config: MachineConfig, outbox: Outbox): Promise<void> {
+    const driverModule = this.#options.drivers[config.driver];
+    if (driverModule === undefined) throw new Fault('config', `${config.id}: there is no driver ${config.driver}`);
+    const log = this.#log.child({ machine: config.id });
+    const create = await driverModule.load();
+    const driver = create(config, { machine: config.id, log, clock: systemClock });
+    const pipeline = new MachinePipeline({
+      machine: config.id,
+      outbox,
+      clock: systemClock,
+      clockQuality: () => this.#clockSync.quality,
+    });
+    const abort = new AbortController();
+    const cursor = await outbox.cursor(config.id);
+    const done = supervise({ driver, sink: pipeline, cursor, log, clock: systemClock }, abort.signal);
+    this.#machines.set(config.id, { pipeline, abort, done });
+  }
+
+  /** Lets go of machines and resolves when what they read is durable; false when the disk took too long. */
+  async #stopMachines(ids: readonly string[]): Promise<boolean> {
+    const stopping = ids.flatMap((id) => this.#machines.get(id) ?? []);
+    for (const { abort } of stopping) abort.abort(new Error('the gateway stops'));
+    await within(STOP_DRIVERS_MS, Promise.all(stopping.map(({ done }) => done)));
+    const drained = await within(STOP_COMMIT_MS, Promise.all(stopping.map(({ pipeline }) => pipeline.drain())));
+    for (const id of ids) this.#machines.delete(id);
+    return drained;
+  }
+
+  #startUplink(outbox: Outbox): void {
+    const { gateway, uplink } = this.#config;
+    const forwarder = new Forwarder({
+      outbox,
+      uplink,
+      identity: gateway,
+      version: this.#options.version,
+      log: this.#log.child({ part: 'uplink' }),
+      clock: systemClock,
+    });
+    const abort = new AbortController();
+    this.#uplink = { abort, done: forwarder.run(abort.signal).catch(this.#broken.reject) };
+  }
+
+  async #stopUplink(): Promise<void> {
+    this.#uplink?.abort.abort(new Error('the gateway stops'));
+    await within(STOP_UPLINK_MS, this.#uplink?.done ?? Promise.resolve());
+    this.#uplink = undefined;
+  }
+
+  async #reload(next: Config, outbox: Outbox): Promise<void> {
+    const change = diffConfig(this.#config, next);
+    if (change.needsRestart.length > 0) {
+      this.#log.warn(
+        `${change.needsRestart.join(', ')} changed: restart the gateway for that; the rest is applied now`,
+      );
+    }
+    this.#config = { ...next, gateway: this.#config.gateway };
+    if (change.buffer) {
+      outbox.setBudget(next.buffer);
+      this.#startFlushing();
+    }
+    await this.#stopMachines([...change.removed, ...change.changed]);
+    if (change.uplink) {
+      await this.#stopUplink();
+      this.#startUplink(outbox);
+    }
+    const start = new Set([...change.added, ...change.changed]);
+    for (const machine of next.machines.filter(({ id }) => start.has(id))) await this.#startMachine(machine, outbox);
+    this.#log.info({ added: change.added, changed: change.changed, removed: change.removed }, 'config reloaded');
+  }
+
+  async #stop(outbox: Outbox): Promise<void> {
+    const drained = await this.#stopMachines([...this.#machines.keys()]);
+    await this.#stopUplink();
+    const closed = await within(STOP_OUTBOX_MS, outbox.close());
+    if (!drained || !closed) {
+      throw new Fault('disk', 'the disk did not take what was read in time: it is read again from the machines', {
+        hint: 'look at the card or disk (dmesg, smartctl)',
+      });
+    }
+    this.#log.info('stopped: everything read is committed');
+  }
+}

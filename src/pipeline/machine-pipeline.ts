@@ -1,0 +1,109 @@
+import { untilAborted } from '../abort.ts';
+import type { Clock } from '../clock.ts';
+import type { Cursor, MachineEvent, Reading } from '../observation.ts';
+import type { ClockQuality, NewBatch, Outbox } from '../outbox/outbox.ts';
+import { TelemetryBatcher } from './batcher.ts';
+
+/** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
+const MAX_PENDING_APPENDS = 8;
+
+/** An idle machine's cursor moves with every heartbeat; writing each one would wear the card for nothing. */
+const IDLE_CURSOR_MS = 10_000;
+
+export interface MachinePipelineOptions {
+  readonly machine: string;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly clockQuality: () => ClockQuality;
+}
+
+/**
+ * Turns one machine's readings into batches and hands them to the outbox, each with the cursor that it brings the
+ * machine to. What was accepted is in the next `flush` at the latest; nothing is dropped and the order is kept.
+ */
+export class MachinePipeline {
+  readonly #options: MachinePipelineOptions;
+  readonly #batcher = new TelemetryBatcher();
+  readonly #units = new Map<string, string>();
+  #events: MachineEvent[] = [];
+  /** Batches that were full before their cursor was known. */
+  #sealed: NewBatch[] = [];
+  #cursor: Cursor | undefined;
+  #appendedAt = 0;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(options: MachinePipelineOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
+  async accept(reading: Reading, signal: AbortSignal): Promise<void> {
+    for (const event of reading.events ?? []) this.tell(event);
+    for (const observation of reading.observations) {
+      this.#batcher.add(observation);
+      if (this.#batcher.full) this.#sealTelemetry();
+    }
+    this.#cursor = reading.cursor ?? this.#cursor;
+    if (this.#sealed.length > 0) this.#append();
+    while (this.#pending.size >= MAX_PENDING_APPENDS) await untilAborted(Promise.race(this.#pending), signal);
+    if (this.#options.outbox.full) await this.#options.outbox.room(signal);
+  }
+
+  /** Adds an event of the supervisor's, or of a reading. */
+  tell(event: MachineEvent): void {
+    if (event.type === 'machine') {
+      for (const [signal, info] of Object.entries(event.signals)) {
+        if (info.unit !== undefined) this.#units.set(signal, info.unit);
+      }
+    }
+    this.#events.push(event);
+  }
+
+  /** Hands over what has come since the last flush. A cursor that moved without data waits for up to ten seconds. */
+  flush(): void {
+    const idle = this.#batcher.count === 0 && this.#events.length === 0 && this.#sealed.length === 0;
+    if (idle && this.#options.clock.now() - this.#appendedAt < IDLE_CURSOR_MS) return;
+    this.#append();
+  }
+
+  /** Hands over everything and resolves when it is durable; rejects when the outbox is gone. */
+  async drain(): Promise<void> {
+    this.#append();
+    await Promise.all(this.#pending);
+  }
+
+  #sealTelemetry(): void {
+    const sealed = this.#batcher.seal((signal) => this.#units.get(signal));
+    if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed));
+  }
+
+  #append(): void {
+    // A reading's tail may still be in the batcher: the cursor may only go out with it.
+    if (this.#batcher.count > 0) this.#sealTelemetry();
+    const batches = this.#sealed;
+    this.#sealed = [];
+    if (this.#events.length > 0) batches.push(this.#batch('event', sealEvents(this.#events)));
+    this.#events = [];
+    const cursor = this.#cursor;
+    this.#cursor = undefined;
+    if (batches.length === 0 && cursor === undefined) return;
+    this.#appendedAt = this.#options.clock.now();
+    const { machine, outbox } = this.#options;
+    const append = outbox
+      .append(cursor === undefined ? { batches } : { batches, cursor: { machine, cursor } })
+      .finally(() => this.#pending.delete(append));
+    // A rejection means that the outbox is gone, which ends the gateway; `drain` is told as well.
+    append.catch(() => undefined);
+    this.#pending.add(append);
+  }
+
+  #batch(kind: 'telemetry' | 'event', sealed: { t0: number; count: number; body: string }): NewBatch {
+    return { machine: this.#options.machine, kind, lane: 'live', clock: this.#options.clockQuality(), ...sealed };
+  }
+}
+
+function sealEvents(events: readonly MachineEvent[]): { t0: number; count: number; body: string } {
+  const t0 = Math.min(...events.map((event) => event.t));
+  const body = JSON.stringify(events.map((event) => ({ ...event, t: event.t - t0 })));
+  return { t0, count: events.length, body };
+}

@@ -1,0 +1,113 @@
+import { pino } from 'pino';
+import t from 'tap';
+import { Backoff } from '../../src/backoff.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { type Sink, supervise } from '../../src/drivers/supervise.ts';
+import { Fault } from '../../src/errors.ts';
+import type { Cursor, MachineEvent, Reading } from '../../src/observation.ts';
+
+const clock = { now: () => Date.now() };
+
+/** A driver whose life the test scripts: each call of `observe` takes the next script. */
+function scripted(scripts: ((from: Cursor | undefined, signal: AbortSignal) => AsyncIterable<Reading>)[]): Driver {
+  return {
+    observe(from, signal) {
+      const script = scripts.shift();
+      if (script === undefined) throw new Error('no script left');
+      return script(from, signal);
+    },
+  };
+}
+
+function recorder(): { sink: Sink; readings: Reading[]; events: MachineEvent[]; lines: string[]; log: pino.Logger } {
+  const readings: Reading[] = [];
+  const events: MachineEvent[] = [];
+  const lines: string[] = [];
+  const sink: Sink = {
+    accept: async (reading) => {
+      readings.push(reading);
+    },
+    tell: (event) => events.push(event),
+  };
+  return { sink, readings, events, lines, log: pino({ base: null }, { write: (line: string) => lines.push(line) }) };
+}
+
+t.test('starts a failed driver again from the last cursor that the sink took', async (t) => {
+  const stop = new AbortController();
+  const { sink, readings, events, lines, log } = recorder();
+  const froms: (Cursor | undefined)[] = [];
+  const driver = scripted([
+    async function* (from) {
+      froms.push(from);
+      yield { observations: [], cursor: { next: 5 } };
+      yield { observations: [] };
+      throw new Fault('machine', 'the agent hung up', { hint: 'check the cable' });
+    },
+    async function* (from) {
+      froms.push(from);
+      yield { observations: [], cursor: { next: 9 } };
+      stop.abort(new Error('done'));
+    },
+  ]);
+  const backoff = new Backoff({ min: 1, max: 1 });
+  await supervise({ driver, sink, cursor: { next: 2 }, log, clock, backoff }, stop.signal);
+  t.same(froms, [{ next: 2 }, { next: 5 }]);
+  t.equal(readings.length, 3);
+  t.match(events, [{ type: 'driver', state: 'failed', message: 'the agent hung up' }]);
+  t.equal(lines.filter((line) => line.includes('the agent hung up: check the cable. Trying again.')).length, 1);
+  t.equal(lines.filter((line) => line.includes('reads again')).length, 1);
+});
+
+t.test('tells the same fault once, however often it is tried', async (t) => {
+  const stop = new AbortController();
+  const { sink, events, lines, log } = recorder();
+  let tries = 0;
+  const driver: Driver = {
+    observe() {
+      tries += 1;
+      if (tries === 20) stop.abort(new Error('done'));
+      throw new Fault('machine', 'connection refused');
+    },
+  };
+  const backoff = new Backoff({ min: 0, max: 0 });
+  await supervise({ driver, sink, cursor: undefined, log, clock, backoff }, stop.signal);
+  t.equal(tries, 20);
+  t.equal(lines.length, 1);
+  t.equal(events.length, 1);
+});
+
+t.test('a fault of the config stops the machine until the reload', async (t) => {
+  const stop = new AbortController();
+  const { sink, lines, log } = recorder();
+  let tries = 0;
+  const driver: Driver = {
+    observe() {
+      tries += 1;
+      setImmediate(() => stop.abort(new Error('reload')));
+      throw new Fault('config', 'there is no device VMC-9', { hint: 'the agent has VMC-3' });
+    },
+  };
+  await supervise(
+    { driver, sink, cursor: undefined, log, clock, backoff: new Backoff({ min: 0, max: 0 }) },
+    stop.signal,
+  );
+  t.equal(tries, 1);
+  t.match(lines[0], 'there is no device VMC-9: the agent has VMC-3. The machine stays down until');
+});
+
+t.test('a driver that just ends is a fault of ours and is started again', async (t) => {
+  const stop = new AbortController();
+  const { sink, lines, log } = recorder();
+  const driver = scripted([
+    async function* () {},
+    async function* () {
+      yield* [];
+      stop.abort(new Error('done'));
+    },
+  ]);
+  await supervise(
+    { driver, sink, cursor: undefined, log, clock, backoff: new Backoff({ min: 0, max: 0 }) },
+    stop.signal,
+  );
+  t.match(lines[0], 'the driver ended without a reason');
+});

@@ -1,0 +1,121 @@
+import t from 'tap';
+import type { Observation } from '../../src/observation.ts';
+import type { Append, Outbox } from '../../src/outbox/outbox.ts';
+import { MAX_OBSERVATIONS } from '../../src/pipeline/batcher.ts';
+import { MachinePipeline } from '../../src/pipeline/machine-pipeline.ts';
+
+/** The part of an outbox that a pipeline sees, with commits that the test lets through. */
+function manualOutbox() {
+  const appends: { entry: Append; commit: () => void }[] = [];
+  const outbox = {
+    full: false,
+    append(entry: Append) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      appends.push({ entry, commit: resolve });
+      return promise;
+    },
+    room: () => Promise.resolve(),
+  };
+  return { appends, outbox: outbox as unknown as Outbox };
+}
+
+function pipelineOn(outbox: Outbox, now = () => 60_000) {
+  return new MachinePipeline({ machine: 'vmc-3', outbox, clock: { now }, clockQuality: () => 'synced' });
+}
+
+const observe = (t: number): Observation => ({ signal: 'rpm', t, ns: 0, v: t, q: 'good' });
+const signal = new AbortController().signal;
+
+t.test('commits observations, events and the cursor that follows them as one entry', async (t) => {
+  const { appends, outbox } = manualOutbox();
+  const pipeline = pipelineOn(outbox);
+  await pipeline.accept(
+    {
+      observations: [observe(1), observe(2)],
+      events: [
+        { type: 'machine', t: 1000, model: {}, signals: { rpm: { unit: 'rev/min' } } },
+        { type: 'notice', t: 1005, code: 'x', message: 'y' },
+      ],
+      cursor: { next: 3 },
+    },
+    signal,
+  );
+  t.equal(appends.length, 0, 'nothing before the flush');
+  pipeline.flush();
+  t.equal(appends.length, 1);
+  const entry = appends[0]?.entry;
+  t.same(entry?.cursor, { machine: 'vmc-3', cursor: { next: 3 } });
+  t.match(entry?.batches, [
+    { machine: 'vmc-3', kind: 'telemetry', lane: 'live', t0: 1, count: 2, clock: 'synced' },
+    { machine: 'vmc-3', kind: 'event', lane: 'live', t0: 1000, count: 2 },
+  ]);
+  t.same(JSON.parse(entry?.batches[0]?.body ?? ''), { rpm: { unit: 'rev/min', t: [0, 1], v: [1, 2] } });
+  t.equal(JSON.parse(entry?.batches[1]?.body ?? '')[1].t, 5, 'times of events are relative too');
+});
+
+t.test('splits a huge reading into batches but never its cursor from the last of them', async (t) => {
+  const { appends, outbox } = manualOutbox();
+  const pipeline = pipelineOn(outbox);
+  const observations = Array.from({ length: 2 * MAX_OBSERVATIONS + 5 }, (_, i) => observe(i));
+  await pipeline.accept({ observations, cursor: { next: 9 } }, signal);
+  t.equal(appends.length, 1);
+  t.same(
+    appends[0]?.entry.batches.map(({ count }) => count),
+    [MAX_OBSERVATIONS, MAX_OBSERVATIONS, 5],
+  );
+  t.same(appends[0]?.entry.cursor?.cursor, { next: 9 });
+});
+
+t.test('stops the driver from being pulled while the disk does not commit', async (t) => {
+  const { appends, outbox } = manualOutbox();
+  const pipeline = pipelineOn(outbox);
+  const observations = Array.from({ length: MAX_OBSERVATIONS }, (_, i) => observe(i));
+  let accepted = 0;
+  const pulling = (async () => {
+    for (; accepted < 12; accepted += 1) await pipeline.accept({ observations }, signal);
+  })();
+  await new Promise(setImmediate);
+  t.equal(appends.length, 8, 'eight appends wait');
+  t.equal(accepted, 7, 'the eighth reading is taken, the ninth not asked for');
+  for (const { commit } of appends) commit();
+  await new Promise(setImmediate);
+  t.equal(accepted, 12);
+  for (const { commit } of appends) commit();
+  await pulling;
+});
+
+t.test('an abort releases a pull that waits for the disk', async (t) => {
+  const { outbox } = manualOutbox();
+  const pipeline = pipelineOn(outbox);
+  const stop = new AbortController();
+  const observations = Array.from({ length: MAX_OBSERVATIONS }, (_, i) => observe(i));
+  const pulling = (async () => {
+    for (;;) await pipeline.accept({ observations }, stop.signal);
+  })();
+  stop.abort(new Error('stopped'));
+  await t.rejects(pulling, { message: 'stopped' });
+});
+
+t.test('writes the cursor of an idle machine every ten seconds only, and at the end', async (t) => {
+  const { appends, outbox } = manualOutbox();
+  let now = 60_000;
+  const pipeline = pipelineOn(outbox, () => now);
+  const heartbeat = async (next: number) => {
+    await pipeline.accept({ observations: [], cursor: { next } }, signal);
+    pipeline.flush();
+  };
+  await heartbeat(1);
+  now += 9_999;
+  await heartbeat(2);
+  t.equal(appends.length, 1);
+  now += 1;
+  await heartbeat(3);
+  t.equal(appends.length, 2);
+  await heartbeat(4);
+  for (const { commit } of appends) commit();
+  const drained = pipeline.drain();
+  t.equal(appends.length, 3, 'the drain writes what is left');
+  t.same(appends[2]?.entry, { batches: [], cursor: { machine: 'vmc-3', cursor: { next: 4 } } });
+  appends[2]?.commit();
+  await drained;
+});
