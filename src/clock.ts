@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setInterval } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { ClockQuality } from './outbox/outbox.ts';
+
+/** Whether the gateway's own clock was known to be right when a batch was made. */
+export type ClockQuality = 'synced' | 'unsynced';
 
 /** Wall clock, handed to whatever needs the time. */
 export interface Clock {

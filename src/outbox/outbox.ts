@@ -1,12 +1,10 @@
+import type { ClockQuality } from '../clock.ts';
 import type { Cursor } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
 
 /** Priority classes in the order in which they are sent. */
 export const LANES = ['alert', 'live'] as const;
 export type Lane = (typeof LANES)[number];
-
-/** Whether the gateway's own clock was known to be right when the batch was made. */
-export type ClockQuality = 'synced' | 'unsynced';
 
 /** Observations or events of one machine, to be stored, sent and acknowledged as a unit. */
 export interface NewBatch {

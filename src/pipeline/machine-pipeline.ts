@@ -1,7 +1,7 @@
 import { untilAborted } from '../abort.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, ClockQuality } from '../clock.ts';
 import type { Cursor, MachineEvent, Reading } from '../observation.ts';
-import type { ClockQuality, NewBatch, Outbox } from '../outbox/outbox.ts';
+import type { NewBatch, Outbox } from '../outbox/outbox.ts';
 import { TelemetryBatcher } from './batcher.ts';
 
 /** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
