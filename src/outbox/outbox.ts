@@ -83,10 +83,14 @@ export interface OutboxStats {
  *   (`synchronous=FULL`), so a kill afterwards loses nothing of it.
  * - Faults: while the disk refuses (full, I/O error) nothing is dropped and nothing rejects: the commit is tried
  *   again until it succeeds or the outbox is closed, and the fault is logged once. Callers bound what they have under way.
+ *   `claim`, `cursor` and `stats` reject with a Fault of the disk when it cannot be read. A damaged database or a dead
+ *   thread is the end: `failed` rejects, and so does every call.
  */
 export interface Outbox {
   /** Made once with the database; part of every batch's identity. */
   readonly stream: string;
+  /** Rejects when the outbox broke for good: the process should end, so that its service manager starts it again. */
+  readonly failed: Promise<never>;
   append(entry: Append): Promise<void>;
   /** The last durable cursor of a machine. */
   cursor(machine: string): Promise<Cursor | undefined>;
@@ -109,7 +113,10 @@ export interface Outbox {
   setBudget(budget: Budget): void;
   /** Called after each commit that stored batches, with the lanes that received some. Returns the unsubscribe. */
   onStored(listener: (lanes: ReadonlySet<Lane>) => void): () => void;
-  /** Commits what is under way, checkpoints and closes. Later calls reject. */
+  /**
+   * Commits what is under way (one last attempt where the disk refuses: what then fails rejects), checkpoints and ends
+   * the thread. Never rejects; takes as long as the disk does, so the caller bounds it. Later calls reject.
+   */
   close(): Promise<void>;
 }
 

@@ -1,0 +1,106 @@
+import type { Kind } from '../wire/contract.ts';
+import { LANES, type Lane } from './outbox.ts';
+
+export interface Tally {
+  batches: number;
+  observations: number;
+  bytes: number;
+}
+
+/** One (machine, kind) and where its numbering stands. */
+export interface Channel {
+  readonly id: number;
+  readonly machine: string;
+  readonly kind: Kind;
+  nextSeq: number;
+  backlog: number;
+}
+
+/** What a batch weighs in the books. */
+export interface Weight {
+  readonly channel: number;
+  readonly lane: Lane;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/**
+ * Running totals of what the database holds, so that neither a commit nor `stats` has to scan a long backlog. A
+ * transaction works on a copy, which takes the place of the original once it has committed.
+ */
+export class Books {
+  readonly backlog: Record<Lane, Tally>;
+  readonly delivered: Tally;
+  readonly #channels: Map<number, Channel>;
+  readonly #byName: Map<string, Channel>;
+  #nextId: number;
+
+  constructor(nextId: number, channels: Iterable<Channel>, backlog: Record<Lane, Tally>, delivered: Tally) {
+    this.#nextId = nextId;
+    this.#channels = new Map();
+    this.#byName = new Map();
+    this.backlog = backlog;
+    this.delivered = delivered;
+    for (const channel of channels) this.open({ ...channel });
+  }
+
+  static empty(nextId: number): Books {
+    const lanes = Object.fromEntries(LANES.map((lane) => [lane, emptyTally()])) as Record<Lane, Tally>;
+    return new Books(nextId, [], lanes, emptyTally());
+  }
+
+  copy(): Books {
+    const lanes = Object.fromEntries(LANES.map((lane) => [lane, { ...this.backlog[lane] }])) as Record<Lane, Tally>;
+    return new Books(this.#nextId, this.#channels.values(), lanes, { ...this.delivered });
+  }
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  find(machine: string, kind: Kind): Channel | undefined {
+    return this.#byName.get(`${kind} ${machine}`);
+  }
+
+  channel(id: number): Channel {
+    const channel = this.#channels.get(id);
+    if (channel === undefined) throw new Error(`there is no channel ${id}`);
+    return channel;
+  }
+
+  open(channel: Channel): Channel {
+    this.#channels.set(channel.id, channel);
+    this.#byName.set(`${channel.kind} ${channel.machine}`, channel);
+    return channel;
+  }
+
+  /** The id of the next batch: ids only ever rise while the outbox is open, also when the last row was deleted. */
+  takeId(): number {
+    return this.#nextId++;
+  }
+
+  stored(weight: Weight): void {
+    this.channel(weight.channel).backlog += 1;
+    add(this.backlog[weight.lane], weight, 1);
+  }
+
+  settled(weight: Weight): void {
+    this.channel(weight.channel).backlog -= 1;
+    add(this.backlog[weight.lane], weight, -1);
+    add(this.delivered, weight, 1);
+  }
+
+  removed(weight: Weight): void {
+    add(this.delivered, weight, -1);
+  }
+}
+
+export function emptyTally(): Tally {
+  return { batches: 0, observations: 0, bytes: 0 };
+}
+
+function add(tally: Tally, weight: Weight, sign: 1 | -1): void {
+  tally.batches += sign;
+  tally.observations += sign * weight.count;
+  tally.bytes += sign * weight.bytes;
+}

@@ -1,0 +1,268 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { untilAborted } from '../abort.ts';
+import { Backoff, type BackoffRange } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import { explain, Fault } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Cursor } from '../observation.ts';
+import { ID_PATTERN, KINDS } from '../wire/contract.ts';
+import { CommitQueue, type Taken } from './commit-queue.ts';
+import {
+  type Append,
+  type Budget,
+  LANES,
+  type Lane,
+  type NewBatch,
+  type Outbox,
+  type OutboxStats,
+  type StoredBatch,
+} from './outbox.ts';
+import { type CommitReply, faultFrom, type Pressure } from './protocol.ts';
+import { startWorker, type WorkerLink } from './worker-link.ts';
+
+/** Pause before a commit that the disk refused is tried again. */
+const RETRY_BACKOFF: BackoffRange = { min: 100, max: 5000 };
+/** How often retention looks at an idle outbox, and how soon it goes on when there is more to do. */
+const TIDY_IDLE_MS = 60_000;
+const TIDY_BUSY_MS = 100;
+
+export interface OutboxOptions {
+  /** Folder of the database; made where it is missing. */
+  readonly dataDir: string;
+  readonly budget: Budget;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/**
+ * Opens the outbox of a folder in its own thread. One process at a time has it open.
+ * @throws Fault of the config when the folder cannot be used (another gateway, no permission, a newer or foreign file),
+ *   of the disk when the disk refuses or the database is damaged
+ */
+export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+  const link = startWorker();
+  try {
+    const { stream } = await link.call({ type: 'open', dataDir: options.dataDir, now: options.clock.now() });
+    const outbox = new OutboxClient(options, link, stream);
+    outbox.start();
+    return outbox;
+  } catch (error) {
+    await link.stop();
+    throw error;
+  }
+}
+
+/** The main thread's side: group commit, retries, timers and what callers wait for. */
+class OutboxClient implements Outbox {
+  readonly stream: string;
+  readonly #link: WorkerLink;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #queue = new CommitQueue();
+  readonly #backoff = new Backoff(RETRY_BACKOFF);
+  readonly #listeners = new Set<(lanes: ReadonlySet<Lane>) => void>();
+  readonly #closing = new AbortController();
+  #budget: Budget;
+  #committing: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #full = false;
+  #roomAgain = newRoom();
+  #tidyTimer: NodeJS.Timeout | undefined;
+  #troubled = false;
+
+  constructor({ budget, log, clock }: OutboxOptions, link: WorkerLink, stream: string) {
+    this.#budget = budget;
+    this.#log = log;
+    this.#clock = clock;
+    this.#link = link;
+    this.stream = stream;
+  }
+
+  start(): void {
+    this.#link.failed.catch((fault) => this.#end(fault));
+    this.#tidyIn(TIDY_BUSY_MS);
+  }
+
+  get failed(): Promise<never> {
+    return this.#link.failed;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  async append(entry: Append): Promise<void> {
+    for (const batch of entry.batches) assertStorable(batch);
+    return this.#enqueue(() => this.#queue.append(entry));
+  }
+
+  settle(ids: readonly number[]): Promise<void> {
+    return this.#enqueue(() => this.#queue.settle(ids));
+  }
+
+  hold(id: number, until: number, reason: string): Promise<void> {
+    return this.#enqueue(() => this.#queue.hold({ id, until, reason }));
+  }
+
+  async claim(lane: Lane, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'claim', lane, after, limit, maxBytes, now: this.#clock.now() });
+  }
+
+  async cursor(machine: string): Promise<Cursor | undefined> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'cursor', machine });
+  }
+
+  async stats(): Promise<OutboxStats> {
+    this.#assertOpen();
+    const stats = await this.#link.call({ type: 'stats', now: this.#clock.now() });
+    return { ...stats, maxBytes: this.#budget.maxBytes };
+  }
+
+  async room(signal: AbortSignal): Promise<void> {
+    this.#assertOpen();
+    while (this.#full) await untilAborted(this.#roomAgain.promise, signal);
+  }
+
+  setBudget(budget: Budget): void {
+    this.#budget = budget;
+    this.#tidyIn(0);
+  }
+
+  onStored(listener: (lanes: ReadonlySet<Lane>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  async #shutDown(): Promise<void> {
+    clearTimeout(this.#tidyTimer);
+    this.#closing.abort();
+    await this.#committing;
+    const closed = new Fault('us', 'the outbox is closed');
+    this.#end(closed);
+    try {
+      await this.#link.call({ type: 'close' });
+    } catch (error) {
+      // What is committed is safe in the WAL; the next start moves it.
+      this.#log.warn(`the outbox was not closed in order: ${explain(error)}`);
+    } finally {
+      await this.#link.stop();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw new Fault('us', 'the outbox is closed');
+  }
+
+  async #enqueue(add: () => Promise<void>): Promise<void> {
+    this.#assertOpen();
+    const done = add();
+    this.#committing ??= this.#commitAll().finally(() => {
+      this.#committing = undefined;
+    });
+    return done;
+  }
+
+  /** Commits group after group until nothing waits. Never rejects: each caller is told about its own entry. */
+  async #commitAll(): Promise<void> {
+    // What is handed over in the same turn of the event loop shares the first commit.
+    await null;
+    while (!this.#queue.empty) {
+      const lastTry = this.#closing.signal.aborted;
+      const taken = this.#queue.take();
+      try {
+        const terms = { now: this.#clock.now(), budget: this.#budget };
+        const reply = await this.#link.call({ type: 'commit', group: taken.group, terms });
+        this.#book(taken, reply);
+        if (reply.fault === undefined) continue;
+        if (lastTry) this.#queue.rejectAll(faultFrom(reply.fault));
+        else await sleep(this.#backoff.next(), undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      } catch (error) {
+        // Damage, or the thread is gone: no retry can help.
+        const fault = error as Fault;
+        this.#queue.rejectAll(fault, taken);
+        this.#link.fail(fault);
+      }
+    }
+  }
+
+  #book(taken: Taken, reply: CommitReply): void {
+    if (reply.pressure !== undefined) this.#take(reply.pressure);
+    if (reply.fault === undefined) this.#healed();
+    else this.#tell(faultFrom(reply.fault));
+    this.#queue.book(taken, reply);
+    const lanes = new Set(taken.group.appends.flatMap(({ batches }) => batches.map(({ lane }) => lane)));
+    if (!reply.appended || lanes.size === 0) return;
+    for (const listener of this.#listeners) listener(lanes);
+  }
+
+  #take({ full, more }: Pressure): void {
+    if (full && !this.#full) {
+      this.#log.warn(
+        'the buffer is full of data that nobody has acknowledged: machines are not read until there is room',
+      );
+    }
+    if (!full && this.#full) {
+      this.#log.info('the buffer has room again');
+      this.#roomAgain.resolve();
+      this.#roomAgain = newRoom();
+    }
+    this.#full = full;
+    this.#tidyIn(more ? TIDY_BUSY_MS : TIDY_IDLE_MS);
+  }
+
+  #tidyIn(ms: number): void {
+    clearTimeout(this.#tidyTimer);
+    if (this.#closing.signal.aborted) return;
+    this.#tidyTimer = setTimeout(() => void this.#tidy(), ms).unref();
+  }
+
+  async #tidy(): Promise<void> {
+    try {
+      const terms = { now: this.#clock.now(), budget: this.#budget };
+      this.#take(await this.#link.call({ type: 'tidy', terms }));
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#tell(error as Fault);
+      this.#tidyIn(TIDY_IDLE_MS);
+    }
+  }
+
+  #tell(fault: Fault): void {
+    if (!this.#troubled) this.#log.error(`${explain(fault)}. Nothing is dropped; trying again.`);
+    this.#troubled = true;
+  }
+
+  #healed(): void {
+    if (this.#troubled) this.#log.info('the disk takes data again');
+    this.#troubled = false;
+    this.#backoff.reset();
+  }
+
+  /** Nobody waits for room or a commit any more. */
+  #end(fault: Fault): void {
+    clearTimeout(this.#tidyTimer);
+    this.#roomAgain.reject(fault);
+    this.#queue.rejectAll(fault);
+  }
+}
+
+/** The database would refuse it and, with it, what other machines have in the same transaction. */
+function assertStorable({ machine, kind, lane, t0, count }: NewBatch): void {
+  const sound = ID_PATTERN.test(machine) && KINDS.includes(kind) && LANES.includes(lane);
+  if (sound && Number.isSafeInteger(t0) && Number.isSafeInteger(count)) return;
+  throw new Fault('us', `not a batch: ${JSON.stringify({ machine, kind, lane, t0, count })}`);
+}
+
+function newRoom(): PromiseWithResolvers<void> {
+  const room = Promise.withResolvers<void>();
+  // It is rejected at the end whether somebody waits or not.
+  room.promise.catch(() => undefined);
+  return room;
+}

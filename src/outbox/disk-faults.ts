@@ -1,0 +1,59 @@
+import { codeOf, Fault, messageOf } from '../errors.ts';
+
+/** Result codes (https://www.sqlite.org/rescode.html) and errno names that pass once the disk is well again. */
+const PASSING = /^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|NOMEM)|ENOSPC|EIO|EDQUOT|EROFS)/;
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)/;
+const NO_ROOM = /^(SQLITE_FULL|ENOSPC|EDQUOT)/;
+const NOT_ALLOWED = /^(EACCES|EPERM|EROFS|SQLITE_(READONLY|CANTOPEN|PERM|AUTH))/;
+
+/** A fault of the disk under a running outbox. */
+export interface DiskFault {
+  readonly fault: Fault;
+  /** Whether trying again may help. */
+  readonly passing: boolean;
+  /** Whether it is for want of room. */
+  readonly full: boolean;
+}
+
+/** What a failed statement tells about the disk; undefined when it tells about a bug of ours. */
+export function diskFault(error: unknown, dataDir: string): DiskFault | undefined {
+  const code = codeOf(error) ?? '';
+  const options = { cause: error };
+  if (DAMAGED.test(code)) return { fault: damaged(error, dataDir), passing: false, full: false };
+  if (!PASSING.test(code)) return undefined;
+  const full = NO_ROOM.test(code);
+  const hint = full
+    ? `free room on the disk that holds ${dataDir}, or raise buffer.maxBytes where the disk has room`
+    : `look at the card or disk that holds ${dataDir} (dmesg, mount, df)`;
+  const fault = new Fault('disk', `cannot write to ${dataDir}: ${messageOf(error)} (${code})`, { ...options, hint });
+  return { fault, passing: true, full };
+}
+
+/** Turns what went wrong while the outbox was opened into a sentence for the technician; bugs come back as they are. */
+export function openFault(error: unknown, dataDir: string): unknown {
+  if (error instanceof Fault) return error;
+  const code = codeOf(error) ?? '';
+  const cause = error;
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    return new Fault('config', `${dataDir} is a file or lies under one: the outbox needs a folder`, {
+      cause,
+      hint: 'move the file away or set another gateway.dataDir',
+    });
+  }
+  if (NOT_ALLOWED.test(code) || code === 'ENOENT') {
+    const user = process.getuid?.() ?? 'me';
+    const hint =
+      code === 'EROFS'
+        ? 'the file system is mounted read-only: mount it writable (sudo mount -o remount,rw …) or set another gateway.dataDir'
+        : `run: sudo mkdir -p ${dataDir} && sudo chown -R ${user} ${dataDir}`;
+    return new Fault('config', `${dataDir} cannot be written by user ${user} (${code})`, { cause, hint });
+  }
+  return diskFault(error, dataDir)?.fault ?? error;
+}
+
+function damaged(error: unknown, dataDir: string): Fault {
+  return new Fault('disk', `the outbox in ${dataDir} is damaged: ${messageOf(error)}`, {
+    cause: error,
+    hint: `stop the gateway, move ${dataDir}/outbox.db* aside (they hold what was not sent: keep them), start it again, and check the card (dmesg)`,
+  });
+}

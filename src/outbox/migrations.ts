@@ -1,0 +1,97 @@
+import type { Database } from 'better-sqlite3';
+import { Fault } from '../errors.ts';
+
+/** `edgw` in the header of the file (https://www.sqlite.org/fileformat2.html#application_id). */
+export const APPLICATION_ID = 0x65646777;
+
+/**
+ * Each entry brings the schema from its index to the next `user_version`. Entries are only ever added: a gateway in
+ * the field may come from any of them.
+ *
+ * Bodies have a table of their own, so that a mark, a scan or a deletion in the books touches rows of some 45 bytes
+ * and a settled batch is not written to the card a second time (docs/decisions/005-outbox-layout.md).
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- One for each (machine, kind). Every seq below next_seq is either kept or was counted in removed.
+  CREATE TABLE channels (
+    id       INTEGER PRIMARY KEY,
+    machine  TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    next_seq INTEGER NOT NULL,
+    removed  INTEGER NOT NULL,
+    UNIQUE (machine, kind)
+  ) STRICT;
+
+  CREATE TABLE cursors (machine TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- Times are milliseconds since the epoch. lane: 0 alert, 1 live. bytes: length of the body.
+  CREATE TABLE batches (
+    id           INTEGER PRIMARY KEY,
+    channel      INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    lane         INTEGER NOT NULL,
+    t0           INTEGER NOT NULL,
+    count        INTEGER NOT NULL,
+    synced       INTEGER NOT NULL,
+    bytes        INTEGER NOT NULL,
+    stored_at    INTEGER NOT NULL,
+    delivered_at INTEGER,
+    hold_until   INTEGER,
+    refusals     INTEGER NOT NULL DEFAULT 0,
+    hold_reason  TEXT
+  ) STRICT;
+  CREATE INDEX backlog ON batches (lane, id) WHERE delivered_at IS NULL;
+  CREATE INDEX history ON batches (delivered_at) WHERE delivered_at IS NOT NULL;
+  CREATE INDEX held ON batches (hold_until) WHERE hold_until IS NOT NULL;
+
+  CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  `,
+];
+
+/** The schema that this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/**
+ * Refuses a file that is not an outbox or that a newer program wrote, before anything in it is touched.
+ * @throws Fault of the config
+ */
+export function checkIdentity(db: Database, path: string): void {
+  const applicationId = db.pragma('application_id', { simple: true });
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+  // A start that was killed before its first transaction leaves a file without an identity, but without tables too.
+  const fresh = applicationId === 0 && version === 0 && tables === 0;
+  if (!fresh && applicationId !== APPLICATION_ID) {
+    throw new Fault('config', `${path} is a database of another program`, {
+      hint: 'point gateway.dataDir at a folder of the gateway’s own',
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new Fault(
+      'config',
+      `${path} was written by a newer edge-gateway (schema ${version}, not ${SCHEMA_VERSION})`,
+      {
+        hint: 'install that version again, or point gateway.dataDir at another folder',
+      },
+    );
+  }
+}
+
+/** Brings the database to SCHEMA_VERSION, or to `to`, in one transaction; a new one gets its identity with it. */
+export function migrate(db: Database, stream: string, now: number, to = SCHEMA_VERSION): void {
+  const from = db.pragma('user_version', { simple: true }) as number;
+  if (from >= to) return;
+  db.transaction(() => {
+    for (const sql of MIGRATIONS.slice(from, to)) db.exec(sql);
+    if (from === 0) {
+      const insert = db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
+      insert.run('stream', stream);
+      insert.run('created_at', String(now));
+    }
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${to}`);
+  }).immediate();
+}

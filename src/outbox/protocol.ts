@@ -1,0 +1,85 @@
+import { Fault, type FaultOf } from '../errors.ts';
+import type { Cursor } from '../observation.ts';
+import type { Append, Budget, Lane, OutboxStats, StoredBatch } from './outbox.ts';
+
+/** What the main thread asks of the worker, and what it answers. One answer for each request, in their order. */
+
+export interface Hold {
+  readonly id: number;
+  readonly until: number;
+  readonly reason: string;
+}
+
+/** What shares one transaction. */
+export interface Group {
+  readonly appends: readonly Append[];
+  readonly settled: readonly number[];
+  readonly holds: readonly Hold[];
+}
+
+/** When, and within which bounds, a transaction works. */
+export interface Terms {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly budget: Budget;
+}
+
+/** How the database stands against its budget. */
+export interface Pressure {
+  /** The budget is used up by data that nobody has acknowledged. */
+  readonly full: boolean;
+  /** There is more to delete or to give back than one transaction should: ask for `tidy` soon. */
+  readonly more: boolean;
+}
+
+export interface CommitReply {
+  /** Whether settled and held batches are durably marked. */
+  readonly marked: boolean;
+  /** Whether the appends are durable. Either all of a group's are, or none. */
+  readonly appended: boolean;
+  /** What kept the rest from the disk; such a fault may pass. */
+  readonly fault?: FaultInfo;
+  /** Left out with a fault. */
+  readonly pressure?: Pressure;
+}
+
+export interface Calls {
+  open: { request: { dataDir: string; now: number }; reply: { stream: string } };
+  commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
+  tidy: { request: { terms: Terms }; reply: Pressure };
+  claim: {
+    request: { lane: Lane; after: number; limit: number; maxBytes: number; now: number };
+    reply: StoredBatch[];
+  };
+  cursor: { request: { machine: string }; reply: Cursor | undefined };
+  stats: { request: { now: number }; reply: Omit<OutboxStats, 'maxBytes'> };
+  close: { request: object; reply: undefined };
+}
+
+export type Call = keyof Calls;
+export type Request = { [C in Call]: { readonly type: C } & Calls[C]['request'] }[Call];
+export type RequestOf<C extends Call> = { readonly type: C } & Calls[C]['request'];
+
+export interface Envelope {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export type Answer =
+  | { readonly id: number; readonly value: Calls[Call]['reply'] }
+  | { readonly id: number; readonly fault: FaultInfo };
+
+/** A Fault as it crosses threads: a structured clone keeps neither its class nor its fields. */
+export interface FaultInfo {
+  readonly of: FaultOf;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+export function faultInfo({ of, message, hint }: Fault): FaultInfo {
+  return { of, message, hint };
+}
+
+export function faultFrom({ of, message, hint }: FaultInfo): Fault {
+  return new Fault(of, message, hint === undefined ? {} : { hint });
+}

@@ -1,0 +1,177 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { Kind } from '../wire/contract.ts';
+import type { Lane } from './outbox.ts';
+
+/** Lanes as they are stored. A code is never given another meaning. */
+export const LANE_CODES = { alert: 0, live: 1 } as const satisfies Record<Lane, number>;
+
+const LANE_OF = new Map<number, Lane>(Object.entries(LANE_CODES).map(([lane, code]) => [code, lane as Lane]));
+
+/** @throws Error for a code that no version wrote */
+export function laneOf(code: number): Lane {
+  const lane = LANE_OF.get(code);
+  if (lane === undefined) throw new Error(`there is no lane ${code}`);
+  return lane;
+}
+
+/** A row of the books without its body. */
+export interface WeightRow {
+  readonly id: number;
+  readonly channel: number;
+  readonly lane: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface ChannelRow {
+  readonly id: number;
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly nextSeq: number;
+  readonly removed: number;
+}
+
+export interface BatchRow {
+  readonly id: number;
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly seq: number;
+  readonly lane: number;
+  readonly t0: number;
+  readonly count: number;
+  readonly synced: number;
+  readonly storedAt: number;
+  readonly deliveredAt: number | null;
+  readonly holdUntil: number | null;
+  readonly refusals: number;
+  readonly holdReason: string | null;
+  /** Null only where the database is damaged. */
+  readonly body: Buffer | null;
+}
+
+/** Channel, lane, 1 when delivered, count, bytes. */
+export type TallyRow = readonly [number, number, number, number, number];
+
+export interface HeldRow {
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly seq: number;
+  readonly until: number;
+  readonly refusals: number;
+  readonly reason: string;
+}
+
+/** What the books say of a channel's numbering; `lowest` and `highest` are null when nothing is kept. */
+export interface NumberingRow extends ChannelRow {
+  readonly kept: number;
+  readonly distinct: number;
+  readonly lowest: number | null;
+  readonly highest: number | null;
+}
+
+const BATCH = `
+  SELECT b.id, c.machine, c.kind, b.seq, b.lane, b.t0, b.count, b.synced, b.stored_at AS storedAt,
+         b.delivered_at AS deliveredAt, b.hold_until AS holdUntil, b.refusals, b.hold_reason AS holdReason, d.body
+  FROM batches b JOIN channels c ON c.id = b.channel LEFT JOIN bodies d ON d.id = b.id`;
+
+/** What a running gateway asks of its database. Together with the schema in `migrations.ts`: all SQL that there is. */
+export function writerStatements(db: Database) {
+  const one = <P extends unknown[]>(sql: string) => db.prepare(sql) as Statement<P>;
+  const row = <P extends unknown[], R>(sql: string) => db.prepare(sql) as unknown as Statement<P, R>;
+  return {
+    ...commonStatements(db),
+    insertChannel: one<[machine: string, kind: string]>(
+      'INSERT INTO channels (machine, kind, next_seq, removed) VALUES (?, ?, 1, 0)',
+    ),
+    saveNextSeq: one<[nextSeq: number, channel: number]>('UPDATE channels SET next_seq = ? WHERE id = ?'),
+    addRemoved: one<[removed: number, channel: number]>('UPDATE channels SET removed = removed + ? WHERE id = ?'),
+    insertBatch: one<(number | null)[]>(
+      `INSERT INTO batches (id, channel, seq, lane, t0, count, synced, bytes, stored_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertBody: one<[id: number, body: Buffer]>('INSERT INTO bodies (id, body) VALUES (?, ?)'),
+    saveCursor: one<[machine: string, cursor: string]>(
+      'INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor',
+    ),
+    cursor: row<[machine: string], string>('SELECT cursor FROM cursors WHERE machine = ?').pluck() as Statement<
+      [string],
+      string
+    >,
+    settle: row<[now: number, id: number], WeightRow>(
+      `UPDATE batches SET delivered_at = ?, hold_until = NULL WHERE id = ? AND delivered_at IS NULL
+       RETURNING id, channel, lane, count, bytes`,
+    ),
+    hold: one<[until: number, reason: string, id: number]>(
+      `UPDATE batches SET hold_until = ?, hold_reason = ?, refusals = refusals + 1
+       WHERE id = ? AND delivered_at IS NULL`,
+    ),
+    claim: row<[lane: number, after: number, now: number, limit: number], BatchRow>(
+      `${BATCH} WHERE b.lane = ? AND b.delivered_at IS NULL AND b.id > ?
+       AND (b.hold_until IS NULL OR b.hold_until <= ?) ORDER BY b.id LIMIT ?`,
+    ),
+    history: row<[limit: number], WeightRow & { deliveredAt: number }>(
+      `SELECT id, channel, lane, count, bytes, delivered_at AS deliveredAt FROM batches
+       WHERE delivered_at IS NOT NULL ORDER BY delivered_at, id LIMIT ?`,
+    ),
+    deleteBatch: one<[id: number]>('DELETE FROM batches WHERE id = ?'),
+    deleteBody: one<[id: number]>('DELETE FROM bodies WHERE id = ?'),
+  };
+}
+
+/** What the `buffer` commands ask, beside a running gateway. Each answer is short: a long read would hold up the WAL. */
+export function readerStatements(db: Database) {
+  const row = <P extends unknown[], R>(sql: string) => db.prepare(sql) as unknown as Statement<P, R>;
+  return {
+    ...commonStatements(db),
+    held: row<[limit: number], HeldRow>(
+      `SELECT c.machine, c.kind, b.seq, b.hold_until AS until, b.refusals, b.hold_reason AS reason
+       FROM batches b JOIN channels c ON c.id = b.channel WHERE b.hold_until IS NOT NULL ORDER BY b.id LIMIT ?`,
+    ),
+    page: row<[Readonly<Record<string, string | number | null>>], BatchRow>(
+      `${BATCH} WHERE b.id > @after AND (@machine IS NULL OR c.machine = @machine) AND b.t0 >= @from AND b.t0 < @to
+       AND (@undelivered = 0 OR b.delivered_at IS NULL) ORDER BY b.id LIMIT @limit`,
+    ),
+    numbering: row<[], NumberingRow>(
+      `SELECT c.id, c.machine, c.kind, c.next_seq AS nextSeq, c.removed, count(b.id) AS kept,
+              count(DISTINCT b.seq) AS "distinct", min(b.seq) AS lowest, max(b.seq) AS highest
+       FROM channels c LEFT JOIN batches b ON b.channel = c.id GROUP BY c.id`,
+    ),
+    seqs: row<[channel: number], number>('SELECT seq FROM batches WHERE channel = ? ORDER BY seq').pluck() as Statement<
+      [number],
+      number
+    >,
+    strayBodies: row<[], number>(
+      'SELECT count(*) FROM bodies WHERE id NOT IN (SELECT id FROM batches)',
+    ).pluck() as Statement<[], number>,
+  };
+}
+
+function commonStatements(db: Database) {
+  const number = <P extends unknown[] = []>(sql: string) => db.prepare(sql).pluck() as unknown as Statement<P, number>;
+  return {
+    meta: db.prepare('SELECT value FROM meta WHERE key = ?').pluck() as Statement<[key: string], string>,
+    channels: db.prepare(
+      'SELECT id, machine, kind, next_seq AS nextSeq, removed FROM channels ORDER BY machine, kind',
+    ) as unknown as Statement<[], ChannelRow>,
+    tallies: db
+      .prepare('SELECT channel, lane, delivered_at IS NOT NULL, count, bytes FROM batches')
+      .raw() as unknown as Statement<[], TallyRow>,
+    highestId: number('SELECT coalesce(max(id), 0) FROM batches'),
+    oldestWaiting: number<[lane: number]>(
+      `SELECT stored_at FROM batches WHERE lane = ? AND delivered_at IS NULL ORDER BY id LIMIT 1`,
+    ),
+    oldestKept: number(
+      'SELECT stored_at FROM batches WHERE delivered_at IS NOT NULL ORDER BY delivered_at, id LIMIT 1',
+    ),
+    oldestDelivery: number('SELECT min(delivered_at) FROM batches WHERE delivered_at IS NOT NULL'),
+    newestDelivery: number('SELECT max(delivered_at) FROM batches WHERE delivered_at IS NOT NULL'),
+    heldCount: number<[now: number]>('SELECT count(*) FROM batches WHERE hold_until > ?'),
+    pageCount: number('PRAGMA page_count'),
+    freePages: number('PRAGMA freelist_count'),
+    pageBytes: number('PRAGMA page_size'),
+  };
+}
+
+export type CommonStatements = ReturnType<typeof commonStatements>;
+export type WriterStatements = ReturnType<typeof writerStatements>;
+export type ReaderStatements = ReturnType<typeof readerStatements>;

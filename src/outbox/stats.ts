@@ -1,0 +1,49 @@
+import { Books } from './books.ts';
+import { LANES, type Lane, type LaneStats, type OutboxStats } from './outbox.ts';
+import { bytesInUse, type Room } from './retention.ts';
+import { type CommonStatements, LANE_CODES, laneOf } from './statements.ts';
+
+/** Counts the whole database once, row by row: about half a second for a million batches, in constant memory. */
+export function readBooks(sql: CommonStatements): Books {
+  const books = Books.empty((sql.highestId.get() as number) + 1);
+  for (const { id, machine, kind, nextSeq } of sql.channels.all()) {
+    books.open({ id, machine, kind, nextSeq, backlog: 0 });
+  }
+  for (const [channel, code, delivered, count, bytes] of sql.tallies.iterate()) {
+    const weight = { channel, lane: laneOf(code), count, bytes };
+    books.stored(weight);
+    if (delivered === 1) books.settled(weight);
+  }
+  return books;
+}
+
+export function readRoom(sql: CommonStatements): Room {
+  return {
+    pageBytes: sql.pageBytes.get() as number,
+    pages: sql.pageCount.get() as number,
+    freePages: sql.freePages.get() as number,
+  };
+}
+
+/** Figures from the books; asks the database only for what an index answers at once. */
+export function statsOf(sql: CommonStatements, books: Books, now: number): Omit<OutboxStats, 'maxBytes'> {
+  const backlog = Object.fromEntries(
+    LANES.map((lane) => [
+      lane,
+      { ...books.backlog[lane], oldest: sql.oldestWaiting.get(LANE_CODES[lane]) ?? null } satisfies LaneStats,
+    ]),
+  ) as Record<Lane, LaneStats>;
+  return {
+    stream: sql.meta.get('stream') as string,
+    backlog,
+    held: sql.heldCount.get(now) as number,
+    delivered: { ...books.delivered, oldest: sql.oldestKept.get() ?? null },
+    bytes: bytesInUse(readRoom(sql)),
+    machines: [...books.channels].map(({ machine, kind, nextSeq, backlog: waiting }) => ({
+      machine,
+      kind,
+      lastSeq: nextSeq - 1,
+      backlog: waiting,
+    })),
+  };
+}

@@ -1,0 +1,191 @@
+import type { Cursor } from '../observation.ts';
+import type { Kind } from '../wire/contract.ts';
+import type { Books, Channel } from './books.ts';
+import { encodeBody } from './codec.ts';
+import { type Files, openForWriting } from './database.ts';
+import type { Append, Lane, NewBatch, OutboxStats, StoredBatch } from './outbox.ts';
+import type { Group, Pressure, Terms } from './protocol.ts';
+import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, SLICE_BATCHES } from './retention.ts';
+import { type BatchRow, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
+import { readBooks, readRoom, statsOf } from './stats.ts';
+
+/** No limit but the disk: what SQLite starts with. */
+const UNLIMITED_PAGES = 0xfffffffe;
+
+/**
+ * The database behind the outbox, synchronous. A call that writes is one transaction: on the disk when it returns,
+ * undone when it throws. SQLite's errors come out as they are; `disk-faults.ts` reads them.
+ */
+export class Store {
+  readonly #files: Files;
+  readonly #sql: WriterStatements;
+  #books: Books;
+
+  private constructor(files: Files, sql: WriterStatements, books: Books) {
+    this.#files = files;
+    this.#sql = sql;
+    this.#books = books;
+  }
+
+  /**
+   * Opens the outbox of a folder, and makes it where there is none.
+   * @throws Fault of the config or of the disk
+   */
+  static open(dataDir: string, now: number): Store {
+    const files = openForWriting(dataDir, now);
+    const sql = writerStatements(files.db);
+    return new Store(files, sql, readBooks(sql));
+  }
+
+  get stream(): string {
+    return this.#sql.meta.get('stream') as string;
+  }
+
+  /** Marks, makes room and appends, in this order, in one transaction. Appends beyond the budget's hard limit throw. */
+  commit(group: Group, terms: Terms): Pressure {
+    const appends = group.appends.map((append) => ({
+      append,
+      bodies: append.batches.map((batch) => encodeBody(batch.body)),
+    }));
+    const incoming = appends.flatMap(({ bodies }) => bodies).reduce((sum, body) => sum + body.length, 0);
+    return this.#transaction((books) => {
+      for (const id of group.settled) this.#settle(books, id, terms.now);
+      for (const { id, until, reason } of group.holds) this.#sql.hold.run(until, reason, id);
+      this.#trim(books, terms, incoming);
+      // Marks and deletions are what makes room again, so the limit is for appends alone.
+      this.#limitPages(hardLimitPages(terms.budget, this.#sql.pageBytes.get() as number));
+      for (const { append, bodies } of appends) this.#append(books, append, bodies, terms.now);
+      return this.#pressure(books, terms);
+    });
+  }
+
+  /** One slice of the work that keeps the file within its budget. */
+  tidy(terms: Terms): Pressure {
+    return this.#transaction((books) => {
+      this.#trim(books, terms, 0);
+      const pages = pagesToGiveBack(readRoom(this.#sql));
+      if (pages > 0) this.#files.db.pragma(`incremental_vacuum(${pages})`);
+      return this.#pressure(books, terms);
+    });
+  }
+
+  /** See `Outbox.claim`. */
+  claim(lane: Lane, after: number, limit: number, maxBytes: number, now: number): StoredBatch[] {
+    const claimed: StoredBatch[] = [];
+    let bytes = 0;
+    for (const row of this.#sql.claim.iterate(LANE_CODES[lane], after, now, limit)) {
+      const batch = storedBatch(row);
+      bytes += batch.body.length;
+      if (claimed.length > 0 && bytes > maxBytes) break;
+      claimed.push(batch);
+    }
+    return claimed;
+  }
+
+  cursor(machine: string): Cursor | undefined {
+    const text = this.#sql.cursor.get(machine);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  stats(now: number): Omit<OutboxStats, 'maxBytes'> {
+    return statsOf(this.#sql, this.#books, now);
+  }
+
+  /** Moves the WAL into the database as far as readers allow, closes both files and lets the lock go. */
+  close(): void {
+    const { db, lock } = this.#files;
+    try {
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      db.close();
+      lock.close();
+    }
+  }
+
+  /** Nothing may fail once the commit has succeeded: what is on the disk must not be tried again. */
+  #transaction(work: (books: Books) => Pressure): Pressure {
+    const books = this.#books.copy();
+    const pressure = this.#files.db
+      .transaction(() => {
+        this.#limitPages(UNLIMITED_PAGES);
+        return work(books);
+      })
+      .immediate();
+    this.#books = books;
+    return pressure;
+  }
+
+  #limitPages(pages: number): void {
+    this.#files.db.pragma(`max_page_count = ${pages}`);
+  }
+
+  #pressure(books: Books, { now, budget }: Terms): Pressure {
+    const room = readRoom(this.#sql);
+    const over = excessBytes(room, budget, 0) > 0;
+    const history = books.delivered.batches > 0;
+    const oldest = this.#sql.oldestDelivery.get() ?? null;
+    const aged = oldest !== null && oldest < now - budget.maxAge;
+    return { full: over && !history, more: (over && history) || aged || pagesToGiveBack(room) > 0 };
+  }
+
+  #settle(books: Books, id: number, now: number): void {
+    const row = this.#sql.settle.get(now, id);
+    if (row !== undefined) books.settled({ ...row, lane: laneOf(row.lane) });
+  }
+
+  #append(books: Books, append: Append, bodies: readonly Buffer[], now: number): void {
+    const touched = new Set<Channel>();
+    append.batches.forEach((batch, i) => {
+      const channel = books.find(batch.machine, batch.kind) ?? this.#openChannel(books, batch.machine, batch.kind);
+      this.#insert(books, channel, batch, bodies[i] as Buffer, now);
+      touched.add(channel);
+    });
+    for (const { id, nextSeq } of touched) this.#sql.saveNextSeq.run(nextSeq, id);
+    if (append.cursor !== undefined) {
+      this.#sql.saveCursor.run(append.cursor.machine, JSON.stringify(append.cursor.cursor));
+    }
+  }
+
+  #openChannel(books: Books, machine: string, kind: Kind): Channel {
+    const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind);
+    return books.open({ id: Number(lastInsertRowid), machine, kind, nextSeq: 1, backlog: 0 });
+  }
+
+  #insert(books: Books, channel: Channel, batch: NewBatch, body: Buffer, now: number): void {
+    const { lane, t0, count, clock } = batch;
+    const id = books.takeId();
+    const synced = clock === 'synced' ? 1 : 0;
+    this.#sql.insertBatch.run(id, channel.id, channel.nextSeq, LANE_CODES[lane], t0, count, synced, body.length, now);
+    this.#sql.insertBody.run(id, body);
+    channel.nextSeq += 1;
+    books.stored({ channel: channel.id, lane, count, bytes: body.length });
+  }
+
+  /** Deletes up to a slice of delivered batches, those first that were delivered first: what is too old or too much. */
+  #trim(books: Books, { now, budget }: Terms, incoming: number): void {
+    let excess = bytesToDelete(readRoom(this.#sql), budget, incoming);
+    const removed = new Map<number, number>();
+    for (const row of this.#sql.history.all(this.#historySlice(excess, now - budget.maxAge))) {
+      if (excess <= 0 && row.deliveredAt >= now - budget.maxAge) break;
+      this.#sql.deleteBody.run(row.id);
+      this.#sql.deleteBatch.run(row.id);
+      books.removed({ ...row, lane: laneOf(row.lane) });
+      removed.set(row.channel, (removed.get(row.channel) ?? 0) + 1);
+      excess -= row.bytes;
+    }
+    for (const [channel, count] of removed) this.#sql.addRemoved.run(count, channel);
+  }
+
+  /** No row is read when there is nothing to delete, which is nearly always. */
+  #historySlice(excess: number, before: number): number {
+    const oldest = this.#sql.oldestDelivery.get() ?? null;
+    return excess > 0 || (oldest !== null && oldest < before) ? SLICE_BATCHES : 0;
+  }
+}
+
+function storedBatch(row: BatchRow): StoredBatch {
+  const { id, machine, kind, seq, t0, count, storedAt, refusals } = row;
+  if (row.body === null) throw Object.assign(new Error(`batch ${id} has lost its body`), { code: 'SQLITE_CORRUPT' });
+  const clock = row.synced === 1 ? 'synced' : 'unsynced';
+  return { id, machine, kind, seq, lane: laneOf(row.lane), t0, count, clock, body: row.body, storedAt, refusals };
+}

@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads';
+import { Fault, messageOf } from '../errors.ts';
+import { type Answer, type Call, type Calls, type Envelope, faultFrom, type RequestOf } from './protocol.ts';
+
+/** The thread holds one group of appends and its own cache at a time; the backlog stays on the disk. */
+const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+
+interface Waiter {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Starts the outbox's thread. */
+export function startWorker(): WorkerLink {
+  // The extension is the one this file runs with: `.ts` from source, `.js` from dist/.
+  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+  return new WorkerLink(new Worker(new URL(file, import.meta.url), { name: 'outbox', resourceLimits: LIMITS }));
+}
+
+/** Typed calls to the worker. */
+export class WorkerLink {
+  /** Rejects with a Fault of ours when the thread dies, or with what `fail` was given. */
+  readonly failed: Promise<never>;
+  readonly #worker: Worker;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #reject: (fault: Fault) => void;
+  #fault: Fault | undefined;
+  #lastId = 0;
+
+  constructor(worker: Worker) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.failed = promise;
+    this.#reject = reject;
+    // Whoever races it hears of it; where nobody does, the calls reject.
+    promise.catch(() => undefined);
+    this.#worker = worker;
+    worker.on('message', (answer: Answer) => this.#take(answer));
+    worker.on('error', (error) => this.fail(died(messageOf(error), error)));
+    worker.on('exit', (code) => this.fail(died(`exit code ${code}`)));
+  }
+
+  /**
+   * Resolves with the worker's answer.
+   * @throws Fault as the worker threw it, or of ours when the thread is gone
+   */
+  call<C extends Call>(request: RequestOf<C>): Promise<Calls[C]['reply']> {
+    if (this.#fault !== undefined) return Promise.reject(this.#fault);
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#waiters.set(id, { resolve, reject });
+    this.#worker.postMessage({ id, request } as Envelope);
+    return promise as Promise<Calls[C]['reply']>;
+  }
+
+  /** Rejects all calls, those to come too. The first fault stays. */
+  fail(fault: Fault): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    for (const { reject } of this.#waiters.values()) reject(fault);
+    this.#waiters.clear();
+    this.#reject(fault);
+  }
+
+  /** Ends the thread. An orderly end is no failure: `failed` stays pending. */
+  async stop(): Promise<void> {
+    this.#worker.removeAllListeners('exit');
+    await this.#worker.terminate();
+  }
+
+  #take(answer: Answer): void {
+    const waiter = this.#waiters.get(answer.id);
+    this.#waiters.delete(answer.id);
+    if ('fault' in answer) waiter?.reject(faultFrom(answer.fault));
+    else waiter?.resolve(answer.value);
+  }
+}
+
+function died(why: string, cause?: unknown): Fault {
+  return new Fault('us', `the outbox thread died: ${why}`, {
+    cause,
+    hint: 'restart the gateway; what was committed is safe, the rest is read again from the machines',
+  });
+}

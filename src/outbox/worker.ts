@@ -1,0 +1,109 @@
+import { parentPort, type Transferable } from 'node:worker_threads';
+import { Fault } from '../errors.ts';
+import { diskFault } from './disk-faults.ts';
+import {
+  type Answer,
+  type Call,
+  type Calls,
+  type CommitReply,
+  type Envelope,
+  faultInfo,
+  type Request,
+  type RequestOf,
+} from './protocol.ts';
+import { Store } from './store.ts';
+
+/** A reply and the buffers that move with it. */
+interface Outcome {
+  readonly value: Calls[Call]['reply'];
+  readonly transfer?: readonly Transferable[];
+}
+
+/**
+ * The outbox's own thread: a stalled card blocks it and nothing else. It only ever answers, one request after the
+ * other; timers, retries and waiting are the client's. What is not a Fault is a bug and ends the thread.
+ */
+class OutboxWorker {
+  #store: Store | undefined;
+  #dataDir = '';
+
+  handle(request: Request): Outcome {
+    if (request.type === 'open') {
+      this.#dataDir = request.dataDir;
+      const store = Store.open(request.dataDir, request.now);
+      this.#store = store;
+      return { value: { stream: store.stream } };
+    }
+    if (this.#store === undefined) throw new Error(`${request.type} before open`);
+    try {
+      return this.#ask(this.#store, request);
+    } catch (error) {
+      throw diskFault(error, this.#dataDir)?.fault ?? error;
+    }
+  }
+
+  #ask(store: Store, request: Exclude<Request, { type: 'open' }>): Outcome {
+    switch (request.type) {
+      case 'commit':
+        return { value: this.#commit(store, request) };
+      case 'tidy':
+        return { value: store.tidy(request.terms) };
+      case 'claim': {
+        const { lane, after, limit, maxBytes, now } = request;
+        const value = store.claim(lane, after, limit, maxBytes, now);
+        return { value, transfer: value.map(({ body }) => body.buffer as ArrayBuffer) };
+      }
+      case 'cursor':
+        return { value: store.cursor(request.machine) };
+      case 'stats':
+        return { value: store.stats(request.now) };
+      case 'close':
+        store.close();
+        return { value: undefined };
+    }
+  }
+
+  /**
+   * One attempt. Where the disk has no room for the appends, the marks go alone, and they make room: what they settle
+   * may be deleted, and on a full disk a slice of the history is, whatever the budget says.
+   */
+  #commit(store: Store, { group, terms }: RequestOf<'commit'>): CommitReply {
+    try {
+      return { marked: true, appended: true, pressure: store.commit(group, terms) };
+    } catch (error) {
+      const { fault, full } = this.#passing(error);
+      const marks = { ...group, appends: [] };
+      const lean = full ? { ...terms, budget: { ...terms.budget, maxBytes: 0 } } : terms;
+      try {
+        store.commit(marks, lean);
+        return { marked: true, appended: false, fault: faultInfo(fault) };
+      } catch (again) {
+        this.#passing(again);
+        return { marked: false, appended: false, fault: faultInfo(fault) };
+      }
+    }
+  }
+
+  /** Rethrows what no retry can mend. */
+  #passing(error: unknown): { fault: Fault; full: boolean } {
+    const found = diskFault(error, this.#dataDir);
+    if (found === undefined || !found.passing) throw error;
+    return found;
+  }
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const worker = new OutboxWorker();
+  port.on('message', ({ id, request }: Envelope) => {
+    try {
+      const { value, transfer = [] } = worker.handle(request);
+      port.postMessage({ id, value } satisfies Answer, transfer);
+      // Nothing comes after a close: the thread ends with its port.
+      if (request.type === 'close') port.close();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      port.postMessage({ id, fault: faultInfo(error) } satisfies Answer);
+    }
+  });
+}
