@@ -1,0 +1,152 @@
+import { within } from '../abort.ts';
+import type { Clock } from '../clock.ts';
+import type { UplinkConfig } from '../config/schema.ts';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import { Delivery } from './delivery.ts';
+import type { Sender } from './envelope.ts';
+import type { Link } from './mqtt.ts';
+import { Quarantine } from './quarantine.ts';
+import type { LinkError } from './reasons.ts';
+import { Settler } from './settler.ts';
+import { STRIKES, Suspects } from './suspects.ts';
+import { type Identity, Uplink, type UplinkStatus } from './uplink.ts';
+
+/** At a stop, acknowledgements of what is in flight are waited for so long. */
+const STOP_ACK_MS = 1000;
+/** And the commit of those that came, so long. */
+const STOP_SETTLE_MS = 200;
+
+export interface ForwarderOptions {
+  readonly outbox: Outbox;
+  readonly uplink: UplinkConfig;
+  readonly identity: Identity;
+  /** Of the gateway program, for the status message. */
+  readonly version: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** How often batches that were set aside are looked for, in milliseconds. */
+  readonly returnCheckMs?: number;
+}
+
+export interface ForwarderStatus extends UplinkStatus {
+  /** Batches published and not acknowledged. */
+  readonly inFlight: number;
+  /** Batches acknowledged since the start. */
+  readonly acknowledged: number;
+}
+
+/**
+ * Outbox → MQTT: the only consumer of the outbox's undelivered batches. A batch is settled only after its PUBACK, so
+ * each arrives at least once, and again with the same key after a lost acknowledgement. Within a lane, batches are
+ * published in commit order, except those that the broker refused and that are offered again later.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #uplink: Uplink;
+  readonly #settler: Settler;
+  readonly #quarantine: Quarantine;
+  readonly #suspects = new Suspects();
+  readonly #sender: Sender;
+  /** Aborts with the error when the outbox is gone. */
+  readonly #broken = new AbortController();
+  #delivery: Delivery | undefined;
+  #acknowledged = 0;
+
+  constructor(options: ForwarderOptions) {
+    const { outbox, uplink, identity, version, log, clock } = options;
+    this.#options = options;
+    this.#uplink = new Uplink({ config: uplink, identity, version, log, clock });
+    this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
+    this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
+    this.#sender = { tenant: identity.tenant, gateway: identity.id, stream: outbox.stream };
+  }
+
+  /**
+   * Runs until `signal` aborts, then lets what is in flight be acknowledged, settles it, says `offline` and leaves:
+   * within 1.6 s, whatever the broker does.
+   * @throws whatever made the outbox unusable
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const life = AbortSignal.any([signal, this.#broken.signal]);
+    this.#uplink.watch(life);
+    try {
+      for (;;) await this.#deliver(await this.#uplink.connect(life), life);
+    } catch (error) {
+      if (!life.aborted) throw error;
+    }
+    await within(STOP_SETTLE_MS, this.#settler.flush());
+    if (!signal.aborted) throw this.#broken.signal.reason;
+  }
+
+  status(): ForwarderStatus {
+    return { ...this.#uplink.status, inFlight: this.#delivery?.inFlight ?? 0, acknowledged: this.#acknowledged };
+  }
+
+  /** One link's life. */
+  async #deliver(link: Link, life: AbortSignal): Promise<void> {
+    const delivery = this.#newDelivery(link);
+    this.#delivery = delivery;
+    const pause = new AbortController();
+    const overdue = Promise.withResolvers<undefined>();
+    let timer: NodeJS.Timeout | undefined;
+    const stop = () => {
+      pause.abort();
+      timer = setTimeout(overdue.resolve, STOP_ACK_MS, undefined);
+    };
+    const replace = () => pause.abort();
+    const { renewed } = this.#uplink;
+    life.addEventListener('abort', stop, { once: true });
+    renewed.addEventListener('abort', replace, { once: true });
+    if (life.aborted) stop();
+    if (renewed.aborted) replace();
+    try {
+      const end = await Promise.race([delivery.run(pause.signal), overdue.promise]);
+      if (end !== undefined) this.#lost(end, delivery);
+      else if (life.aborted) await this.#uplink.goodbye(link, delivery.inFlight);
+      else await this.#uplink.replace(link);
+    } finally {
+      clearTimeout(timer);
+      life.removeEventListener('abort', stop);
+      renewed.removeEventListener('abort', replace);
+      this.#delivery = undefined;
+    }
+  }
+
+  #newDelivery(link: Link): Delivery {
+    const { outbox, uplink, returnCheckMs } = this.#options;
+    return new Delivery({
+      outbox,
+      link,
+      sender: this.#sender,
+      compression: uplink.compression,
+      window: Math.min(uplink.window, link.receiveMaximum),
+      ackTimeout: uplink.ackTimeout,
+      settler: this.#settler,
+      suspects: this.#suspects,
+      quarantine: this.#quarantine,
+      acknowledged: () => {
+        this.#acknowledged += 1;
+        this.#uplink.proven();
+      },
+      failed: this.#failed,
+      ...(returnCheckMs === undefined ? {} : { returnCheckMs }),
+    });
+  }
+
+  #lost(error: LinkError, delivery: Delivery): void {
+    const poison = this.#suspects.lost(error, delivery.unacknowledged());
+    if (poison !== undefined) {
+      const reason = `the broker closed the link ${STRIKES} times in a row when it was sent: ${error.message}`;
+      const hint = 'check its size and topic against the limits and the ACL of the broker';
+      this.#quarantine.hold(poison, this.#sender, reason, hint);
+    }
+    this.#uplink.lost(error);
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#options.log.debug(`the outbox does not answer any more: ${messageOf(error)}`);
+    this.#broken.abort(error);
+  };
+}

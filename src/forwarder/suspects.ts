@@ -1,0 +1,63 @@
+import type { Lane, StoredBatch } from '../outbox/outbox.ts';
+import { type LinkError, mayBlamePacket } from './reasons.ts';
+
+/** A batch that was alone in flight so often when the broker closed the link is taken for the cause. */
+export const STRIKES = 3;
+/** The broker counts as having closed because of a publish only within this time after it. */
+const QUICK_CLOSE_MS = 5000;
+
+/** A batch that was under way when a link ended. */
+export interface Unacknowledged {
+  readonly batch: StoredBatch;
+  /** Milliseconds since it was published. */
+  readonly age: number;
+}
+
+/**
+ * Finds the batch on which a broker closes the link instead of refusing it, as 3.1.1 brokers do with what is too large
+ * or forbidden. What was in flight when the broker closed is sent one at a time on the next links; the one that is
+ * alone in flight at a quick close gets a strike, and is set aside at the third in a row. A cut network is no strike:
+ * there the broker has not closed anything.
+ */
+export class Suspects {
+  readonly #lanes = new Map<number, Lane>();
+  readonly #strikes = new Map<number, number>();
+
+  /** True while one batch at a time may be in flight. */
+  get careful(): boolean {
+    return this.#lanes.size > 0;
+  }
+
+  /** The batch was acknowledged, refused or set aside. */
+  cleared(id: number): void {
+    this.#lanes.delete(id);
+    this.#strikes.delete(id);
+  }
+
+  /** A batch is about to be sent: suspects of its lane from before it are not there any more. */
+  passed({ id, lane }: StoredBatch): void {
+    for (const [suspect, suspectLane] of this.#lanes) if (suspectLane === lane && suspect < id) this.cleared(suspect);
+  }
+
+  /** A link ended with these in flight. Returns the batch that has to be set aside, if its measure is full. */
+  lost(error: LinkError, inFlight: readonly Unacknowledged[]): StoredBatch | undefined {
+    if (!mayBlamePacket(error)) return undefined;
+    for (const { batch } of inFlight) this.#lanes.set(batch.id, batch.lane);
+    const [only, another] = inFlight;
+    if (only === undefined || another !== undefined || only.age > QUICK_CLOSE_MS) return undefined;
+    return this.#strike(only.batch);
+  }
+
+  /** The broker has acknowledged later batches, but not this one. Returns it if its measure is full. */
+  skipped(batch: StoredBatch): StoredBatch | undefined {
+    return this.#strike(batch);
+  }
+
+  #strike(batch: StoredBatch): StoredBatch | undefined {
+    const strikes = (this.#strikes.get(batch.id) ?? 0) + 1;
+    this.#strikes.set(batch.id, strikes);
+    if (strikes < STRIKES) return undefined;
+    this.cleared(batch.id);
+    return batch;
+  }
+}
