@@ -1,9 +1,54 @@
-import type { z } from 'zod';
+import { readFile } from 'node:fs/promises';
+import { Fault, messageOf } from '../../errors.ts';
 import type { Cursor, Reading } from '../../observation.ts';
 import type { Driver, DriverContext } from '../driver.ts';
-import type { settings } from './settings.ts';
+import { AgentClient } from './agent.ts';
+import { ClockSkew } from './clock-skew.ts';
+import { Follower, type Habits } from './follow.ts';
+import { Session } from './session.ts';
+import type { MtconnectSettings } from './settings.ts';
 
+/**
+ * Reads one device of an MTConnect agent: probe, then from the cursor or a snapshot, then whatever follows. Each call of
+ * `observe` is one connection; what broke it is thrown, and the next call goes on from the cursor. The cursor holds the
+ * agent's instanceId and the nextSequence of the last document that was yielded, so nothing is yielded twice after a resume.
+ */
 export class MtconnectDriver implements Driver {
-  constructor(_own: z.output<typeof settings>, _context: DriverContext) {}
-  async *observe(_from: Cursor | undefined, _signal: AbortSignal): AsyncIterable<Reading> {}
+  readonly #settings: MtconnectSettings;
+  readonly #context: DriverContext;
+  readonly #habits: Habits = { skew: new ClockSkew(), streamBarredUntil: 0, barReason: undefined };
+
+  constructor(settings: MtconnectSettings, context: DriverContext) {
+    this.#settings = settings;
+    this.#context = context;
+  }
+
+  async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
+    try {
+      yield* this.#connect(from, signal);
+    } catch (error) {
+      // Whatever the abort broke, the abort is why.
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async *#connect(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
+    const settings = this.#settings;
+    const context = this.#context;
+    const client = new AgentClient({ ...settings, ca: await readCa(settings.ca) });
+    const session = await Session.open({ client, settings, context }, signal);
+    yield { observations: [], events: [session.model] };
+    yield* session.start(from);
+    yield* new Follower({ client, session, settings, context, habits: this.#habits }, signal).run();
+  }
+}
+
+/** Read at each connect, so that a renewed file counts. */
+async function readCa(path: string | undefined): Promise<string | undefined> {
+  try {
+    return path === undefined ? undefined : await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('config', `ca: ${messageOf(cause)}`, { hint: 'give the path of a readable PEM file', cause });
+  }
 }

@@ -1,0 +1,79 @@
+import type { Quality, Value } from '../../observation.ts';
+import type { RawObservation } from './document.ts';
+import { attributeOf, textOf } from './xml.ts';
+
+/** Active entries that are kept of one condition; more are a fault of the agent, and the oldest give way. */
+const MAX_ACTIVE = 1000;
+
+type Level = 'NORMAL' | 'WARNING' | 'FAULT';
+
+interface Active {
+  /** conditionId, from 2.3 on. */
+  readonly id: string | undefined;
+  readonly level: Exclude<Level, 'NORMAL'>;
+  readonly code: string | undefined;
+  readonly severity: string | undefined;
+  readonly qualifier: string | undefined;
+  readonly text: string;
+}
+
+/** What a condition is after a report: its worst active level and all that is active. Both `null` while unavailable. */
+export interface ConditionReport {
+  readonly level: Level | null;
+  readonly active: Value;
+  readonly q: Quality;
+}
+
+/**
+ * The active chain of every condition (MTConnect Part 2, Condition): warnings and faults add up until each is cleared.
+ * They are told apart by conditionId (≥ 2.3), else by nativeCode; a Normal with a code clears that one, a bare Normal
+ * all, Unavailable resets.
+ */
+export class Conditions {
+  readonly #chains = new Map<string, Map<string, Active>>();
+
+  /** Takes one report of the condition `dataItemId` and returns what it is then. */
+  report(dataItemId: string, { type, element }: RawObservation): ConditionReport {
+    const chain = this.#chains.get(dataItemId) ?? new Map<string, Active>();
+    this.#chains.set(dataItemId, chain);
+    const id = attributeOf(element, 'conditionId');
+    const code = attributeOf(element, 'nativeCode') || undefined;
+    const key = id ?? code ?? '';
+    switch (type.toUpperCase()) {
+      case 'UNAVAILABLE':
+        chain.clear();
+        return { level: null, active: null, q: 'bad' };
+      case 'NORMAL':
+        if (key === '') chain.clear();
+        else for (const [other, entry] of chain) if (other === key || entry.code === key) chain.delete(other);
+        break;
+      case 'WARNING':
+      case 'FAULT':
+        if (chain.size >= MAX_ACTIVE && !chain.has(key)) chain.delete(chain.keys().next().value as string);
+        chain.set(key, {
+          id,
+          level: type.toUpperCase() as Active['level'],
+          code,
+          severity: attributeOf(element, 'nativeSeverity') || undefined,
+          qualifier: attributeOf(element, 'qualifier') || undefined,
+          text: textOf(element),
+        });
+        break;
+    }
+    return { level: worst(chain), active: [...chain.values()].map(toValue), q: 'good' };
+  }
+}
+
+function worst(chain: ReadonlyMap<string, Active>): Level {
+  let level: Level = 'NORMAL';
+  for (const entry of chain.values()) {
+    if (entry.level === 'FAULT') return 'FAULT';
+    level = entry.level;
+  }
+  return level;
+}
+
+/** Only what the agent told. */
+function toValue(entry: Active): Value {
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,201 @@
+import { Fault } from '../../errors.ts';
+import { parseTimestamp } from './timestamp.ts';
+import { attributeOf, childOf, childrenOf, type Element, nameOf, parseXml, textOf } from './xml.ts';
+
+/** What every document says of its agent. */
+export interface Header {
+  /** Compared for inequality only (MTConnect Part 1, `instanceId`). */
+  readonly instanceId: string;
+  /** Of the agent's software. */
+  readonly agentVersion: string | undefined;
+  /** Of the standard that the document follows, e.g. `2.7`. */
+  readonly schemaVersion: string | undefined;
+  /** Observations that the agent keeps. */
+  readonly bufferSize: number | undefined;
+  /** By the agent's clock, in milliseconds since the epoch. */
+  readonly creationTime: number | undefined;
+  /** From 1.7 on: moves when a device was added, changed or removed. */
+  readonly deviceModelChangeTime: string | undefined;
+}
+
+/** A streams document also says what the agent's buffer holds and where to go on reading. */
+export interface StreamsHeader extends Header {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly nextSequence: number;
+}
+
+export type Category = 'SAMPLE' | 'EVENT' | 'CONDITION';
+
+/** One observation as it stands in the document; values are read by `decode`. */
+export interface RawObservation {
+  readonly category: Category;
+  /** Local name, e.g. `RotaryVelocity`, or the level of a condition. */
+  readonly type: string;
+  readonly element: Element;
+}
+
+/** What one device reported. */
+export interface DeviceStream {
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  readonly observations: readonly RawObservation[];
+}
+
+export interface StreamsDocument {
+  readonly kind: 'streams';
+  readonly header: StreamsHeader;
+  readonly devices: readonly DeviceStream[];
+}
+
+export interface DevicesDocument {
+  readonly kind: 'devices';
+  readonly header: Header;
+  /** `Device` and `Agent` elements. */
+  readonly devices: readonly Element[];
+}
+
+export interface ErrorDocument {
+  readonly kind: 'error';
+  readonly errors: readonly AgentError[];
+}
+
+/** `code` in the words of the standard, e.g. `OUT_OF_RANGE`, whatever the version of the document. */
+export interface AgentError {
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface AssetsDocument {
+  readonly kind: 'assets';
+  readonly assets: readonly { readonly assetId: string | undefined; readonly type: string }[];
+}
+
+export type MtconnectDocument = StreamsDocument | DevicesDocument | ErrorDocument | AssetsDocument;
+
+/**
+ * Reads a document of any version: the root's local name decides, the version in its namespace does not.
+ * @param from what sent it, for messages
+ * @throws Fault of the machine where it is no MTConnect document or its header is unusable
+ */
+export function parseDocument(bytes: Uint8Array, from: string): MtconnectDocument {
+  const root = parseXml(bytes, from);
+  switch (nameOf(root)) {
+    case 'MTConnectStreams':
+      return {
+        kind: 'streams',
+        header: streamsHeader(root, from),
+        devices: grandchildren(root, 'Streams').map(stream),
+      };
+    case 'MTConnectDevices':
+      return { kind: 'devices', header: header(root, from), devices: grandchildren(root, 'Devices') };
+    case 'MTConnectError':
+      return { kind: 'error', errors: errors(root) };
+    case 'MTConnectAssets':
+      return { kind: 'assets', assets: grandchildren(root, 'Assets').map(asset) };
+    default:
+      throw new Fault('machine', `${from} answered with XML that is not MTConnect: its root is <${nameOf(root)}>`, {
+        hint: 'check that this is the address and port of an MTConnect agent',
+      });
+  }
+}
+
+function grandchildren(root: Element, container: string): Element[] {
+  const found = childOf(root, container);
+  return found === undefined ? [] : childrenOf(found);
+}
+
+function headerElement(root: Element): Element {
+  return childOf(root, 'Header') ?? { Header: [] };
+}
+
+function header(root: Element, from: string): Header {
+  const element = headerElement(root);
+  const instanceId = attributeOf(element, 'instanceId');
+  if (instanceId === undefined || instanceId === '') throw unusable(from, 'instanceId', instanceId);
+  return {
+    instanceId,
+    agentVersion: attributeOf(element, 'version'),
+    schemaVersion: schemaVersion(root),
+    bufferSize: wholeNumber(attributeOf(element, 'bufferSize')),
+    creationTime: parseTimestamp(attributeOf(element, 'creationTime') ?? '')?.t,
+    deviceModelChangeTime: attributeOf(element, 'deviceModelChangeTime'),
+  };
+}
+
+function streamsHeader(root: Element, from: string): StreamsHeader {
+  const sequence = (name: string) => {
+    const text = attributeOf(headerElement(root), name);
+    const number = wholeNumber(text);
+    if (number === undefined) throw unusable(from, name, text);
+    return number;
+  };
+  return {
+    ...header(root, from),
+    firstSequence: sequence('firstSequence'),
+    lastSequence: sequence('lastSequence'),
+    nextSequence: sequence('nextSequence'),
+  };
+}
+
+function unusable(from: string, name: string, text: string | undefined): Fault {
+  const what = text === undefined ? `lacks ${name}` : `has ${name}=${JSON.stringify(text.slice(0, 40))}`;
+  return new Fault('machine', `${from} sent a document whose header ${what}`, {
+    hint: 'the agent does not follow the standard: update it or put a standard agent in front of it',
+  });
+}
+
+/** 0, 1, 2 … up to what a double counts exactly; anything else is undefined. */
+export function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+function schemaVersion(root: Element): string | undefined {
+  const location = attributeOf(root, 'schemaLocation') ?? '';
+  return /urn:mtconnect\.org:MTConnect\w+:(\d+\.\d+)/.exec(location)?.[1];
+}
+
+const CATEGORIES: ReadonlyMap<string, Category> = new Map([
+  ['Samples', 'SAMPLE'],
+  ['Events', 'EVENT'],
+  ['Condition', 'CONDITION'],
+]);
+
+function stream(device: Element): DeviceStream {
+  const observations: RawObservation[] = [];
+  for (const component of childrenOf(device)) {
+    for (const list of childrenOf(component)) {
+      const category = CATEGORIES.get(nameOf(list));
+      if (category === undefined) continue;
+      for (const element of childrenOf(list)) observations.push({ category, type: nameOf(element), element });
+    }
+  }
+  return { name: attributeOf(device, 'name'), uuid: attributeOf(device, 'uuid'), observations };
+}
+
+/** Up to 2.5 `<Error errorCode="…">text</Error>`; from 2.6 on typed elements; 1.0 has a single one without `Errors`. */
+function errors(root: Element): AgentError[] {
+  const list = childOf(root, 'Errors');
+  const elements = list === undefined ? childrenOf(root).filter((e) => nameOf(e) === 'Error') : childrenOf(list);
+  return elements.map((element) => {
+    const message = childOf(element, 'ErrorMessage');
+    return {
+      code: attributeOf(element, 'errorCode') ?? constantCase(nameOf(element)),
+      text: textOf(message ?? element),
+    };
+  });
+}
+
+/** `OutOfRange` → `OUT_OF_RANGE`, `InvalidXPath` → `INVALID_XPATH`: how 2.6 named its elements after the codes. */
+function constantCase(name: string): string {
+  return name
+    .replace('XPath', 'Xpath')
+    .replace(/(?<=[a-z])(?=[A-Z])/g, '_')
+    .toUpperCase();
+}
+
+function asset(element: Element): { assetId: string | undefined; type: string } {
+  return { assetId: attributeOf(element, 'assetId'), type: nameOf(element) };
+}

@@ -1,0 +1,338 @@
+import { Fault } from '../../errors.ts';
+import type { Cursor, Gap, MachineEvent, MachineModel, Reading } from '../../observation.ts';
+import type { DriverContext } from '../driver.ts';
+import { type AgentClient, Refusal } from './agent.ts';
+import { type Place, type Position, place, positionOf, toCursor } from './cursor.ts';
+import { type Decoded, Decoder, type Window } from './decode.ts';
+import {
+  type DeviceStream,
+  type RawObservation,
+  type StreamsDocument,
+  type StreamsHeader,
+  wholeNumber,
+} from './document.ts';
+import { type Mapping, mapDevice } from './mapping.ts';
+import { type AgentModel, agentModel, type DeviceModel, labelOf, selectDevice } from './model.ts';
+import type { MtconnectSettings } from './settings.ts';
+import { attributeOf } from './xml.ts';
+
+/**
+ * Where to land behind an overrun, as a part of the buffer: at its first observation, which rolls out while it is asked
+ * for when the agent is busy, and then ever further ahead.
+ */
+const LANDINGS = [0, 0.02, 0.1, 0.5];
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly client: AgentClient;
+  readonly settings: MtconnectSettings;
+  readonly context: DriverContext;
+}
+
+/** What became of a document of a stream or poll. */
+export type Digested = 'read' | 'moved';
+
+/**
+ * One connection to one device of an agent: what the probe said, where reading stands and what later documents build
+ * on. Its generators yield readings in the agent's order and move the position along with the cursor that they yield.
+ */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #signal: AbortSignal;
+  #agent: AgentModel;
+  #device: DeviceModel;
+  #mapping: Mapping;
+  #decoder: Decoder;
+  /** Undefined until `start` has read something. */
+  #position: Position | undefined;
+  #modelChange: string | undefined;
+  /** The last move ended in the present, and nothing has been read since. */
+  #stranded = false;
+  #toldBadValues = false;
+
+  private constructor(options: SessionOptions, agent: AgentModel, signal: AbortSignal) {
+    const { client, settings } = options;
+    this.#options = options;
+    this.#signal = signal;
+    this.#agent = agent;
+    this.#device = selectDevice(agent, settings.device, client.url);
+    this.#mapping = mapDevice(this.#device, settings.signals);
+    this.#decoder = new Decoder(this.#mapping);
+    this.#modelChange = agent.header.deviceModelChangeTime;
+  }
+
+  /**
+   * Probes the agent.
+   * @throws Fault of the machine, or of the config where the device or a signal is not there; the abort reason
+   */
+  static async open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+    return new Session(options, agentModel(await options.client.probe(signal)), signal);
+  }
+
+  /** What the machine is, for its `event` topic. */
+  get model(): MachineModel {
+    const { header } = this.#agent;
+    const { name, uuid, manufacturer, model, serialNumber, description } = this.#device;
+    const facts = {
+      name,
+      uuid,
+      manufacturer,
+      model,
+      serialNumber,
+      description,
+      agentVersion: header.agentVersion,
+      schemaVersion: header.schemaVersion,
+      bufferSize: header.bufferSize,
+    };
+    return {
+      type: 'machine',
+      t: this.#now,
+      model: Object.fromEntries(
+        Object.entries(facts).filter(([, fact]) => fact !== undefined),
+      ) as MachineModel['model'],
+      signals: Object.fromEntries(this.#mapping.signals),
+    };
+  }
+
+  /** The device's part of request paths; none is needed where nothing else shares the agent. */
+  get path(): string | undefined {
+    return this.#agent.streams === 1 ? undefined : (this.#device.name ?? this.#device.uuid);
+  }
+
+  /** What to sample next. */
+  get from(): number {
+    return this.#position?.next ?? 0;
+  }
+
+  /** Observations to ask for at once: agents refuse more than their buffer holds. */
+  get count(): number {
+    return Math.min(this.#options.settings.count, this.#agent.header.bufferSize ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Goes on from a cursor of this device, or begins with a snapshot. */
+  async *start(cursor: Cursor | undefined): AsyncGenerator<Reading> {
+    const position = positionOf(cursor, this.#deviceKey);
+    const current = await this.#current();
+    if (position === undefined) {
+      yield this.#reading(this.#decode(current, { snapshot: true }), current.header.nextSequence, current.header);
+      return;
+    }
+    this.#position = position;
+    const where = place(position, current.header);
+    if (where === 'inside') await this.#prime(position.next, current.header);
+    else yield* this.#move(where, position);
+  }
+
+  /** After the agent has refused where we are: finds out why and goes on where that is possible. */
+  async *relocate(): AsyncGenerator<Reading> {
+    const position = this.#required;
+    const where = place(position, (await this.#current()).header);
+    // Inside: it may be a hiccup, and the next request will tell.
+    if (where !== 'inside') yield* this.#move(where, position);
+  }
+
+  /**
+   * Reads a document that was asked for from `from`. Returns `moved` where reading goes on elsewhere, so that a stream
+   * must be opened anew.
+   */
+  async *digest(document: StreamsDocument): AsyncGenerator<Reading, Digested> {
+    const position = this.#required;
+    const where = this.#placeOf(document, position);
+    if (where !== 'inside') {
+      yield* this.#move(where, position);
+      return 'moved';
+    }
+    const { header } = document;
+    const events =
+      header.deviceModelChangeTime === this.#modelChange ? [] : [await this.#reprobe(header.deviceModelChangeTime)];
+    yield this.#reading(
+      this.#decode(document, { snapshot: false, from: position.next }),
+      header.nextSequence,
+      header,
+      events,
+    );
+    this.#stranded = false;
+    return 'read';
+  }
+
+  get #now(): number {
+    return this.#options.context.clock.now();
+  }
+
+  get #required(): Position {
+    if (this.#position === undefined) throw new Error('the session has not been started');
+    return this.#position;
+  }
+
+  get #deviceKey(): string {
+    return this.#device.uuid ?? labelOf(this.#device);
+  }
+
+  #current(at?: number): Promise<StreamsDocument> {
+    return this.#options.client.current(this.path, at, this.#signal);
+  }
+
+  #decode(document: StreamsDocument, window: Window): Decoded {
+    const decoded = this.#decoder.decode(this.#observationsOf(document), window);
+    if (decoded.badValues > 0) {
+      this.#options.context.log[this.#toldBadValues ? 'debug' : 'warn'](
+        `${decoded.badValues} values are no numbers where numbers are due: sent as null`,
+      );
+      this.#toldBadValues = true;
+    }
+    return decoded;
+  }
+
+  /** Only of our device: an agent may answer for all of them. */
+  #observationsOf({ devices }: StreamsDocument): RawObservation[] {
+    const { name, uuid } = this.#device;
+    const isOurs = (stream: DeviceStream) =>
+      (stream.uuid !== undefined && stream.uuid === uuid) || (stream.name !== undefined && stream.name === name);
+    return devices.filter(isOurs).flatMap(({ observations }) => observations);
+  }
+
+  /** Where a position lies as seen from an answer to it. Some agents skip what has rolled over without a word. */
+  #placeOf(document: StreamsDocument, position: Position): Place {
+    const { header } = document;
+    const where = place(position, header);
+    if (where === 'inside') return header.nextSequence < position.next ? 'restart' : 'inside';
+    const isThere = ({ element }: RawObservation) => {
+      const sequence = wholeNumber(attributeOf(element, 'sequence')) ?? header.firstSequence;
+      return sequence >= position.next && sequence < header.firstSequence;
+    };
+    return where === 'overrun' && this.#observationsOf(document).some(isThere) ? 'inside' : where;
+  }
+
+  /** Moves the position behind what was decoded. */
+  #reading(decoded: Decoded, next: number, header: StreamsHeader, events: readonly MachineEvent[] = []): Reading {
+    const lastTime = this.#position?.lastTime ?? null;
+    const reached = decoded.observations.at(-1)?.t ?? lastTime;
+    this.#position = { instanceId: header.instanceId, next, device: this.#deviceKey, lastTime: reached };
+    const lost = decoded.unreadable === 0 ? [] : [this.#unreadable(decoded, lastTime)];
+    return { observations: decoded.observations, events: [...events, ...lost], cursor: toCursor(this.#position) };
+  }
+
+  #unreadable({ observations, unreadable }: Decoded, from: number | null): Gap {
+    const t = this.#now;
+    return {
+      type: 'gap',
+      t,
+      cause: 'unreadable',
+      from,
+      to: observations.at(-1)?.t ?? t,
+      count: unreadable,
+      exact: true,
+    };
+  }
+
+  /** Remembers, without telling it again, what was known just before `next`. */
+  async #prime(next: number, header: StreamsHeader): Promise<void> {
+    const at = Math.max(next - 1, header.firstSequence);
+    if (at > header.lastSequence) return;
+    try {
+      this.#decode(await this.#current(at), { snapshot: true, from: next, until: next });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#options.context.log.debug(`begins with nothing remembered: ${error.message}`);
+    }
+  }
+
+  /** @param change the deviceModelChangeTime that asks for it: a probe that tells another must not be repeated for ever */
+  async #reprobe(change?: string): Promise<MachineModel> {
+    const { client, settings } = this.#options;
+    this.#agent = agentModel(await client.probe(this.#signal));
+    this.#device = selectDevice(this.#agent, settings.device, client.url);
+    this.#mapping = mapDevice(this.#device, settings.signals);
+    this.#decoder.mapping = this.#mapping;
+    this.#modelChange = change ?? this.#agent.header.deviceModelChangeTime;
+    return this.model;
+  }
+
+  /** Goes on where the agent still has data, tells what was lost on the way, and what has not been. */
+  async *#move(where: Exclude<Place, 'inside'>, lost: Position): AsyncGenerator<Reading> {
+    if (this.#stranded) {
+      throw new Fault(
+        'machine',
+        `${this.#options.client.url}: the agent’s buffer rolls over faster than it can be read`,
+        {
+          hint: 'raise the agent’s BufferSize',
+        },
+      );
+    }
+    const events: MachineEvent[] = where === 'restart' ? [await this.#reprobe()] : [];
+    const known = where === 'restart' ? 0 : lost.next;
+    const landing = await this.#land();
+    this.#decoder = new Decoder(this.#mapping);
+    const until = landing.sample === undefined ? Number.POSITIVE_INFINITY : landing.next;
+    const recovered = this.#decode(landing.snapshot, { snapshot: true, from: known, until });
+    const sampled = landing.sample && this.#decode(landing.sample, { snapshot: false, from: landing.next });
+    const to = sampled?.observations[0]?.t ?? this.#now;
+    const gap = { from: lost.lastTime, to, lost, landing, recovered: recovered.taken };
+    events.push(...(where === 'restart' ? this.#restartEvents(gap) : this.#overrunEvents(gap)));
+    yield this.#reading(recovered, landing.next, landing.snapshot.header, events);
+    this.#stranded = landing.sample === undefined;
+    if (landing.sample === undefined || sampled === undefined) return;
+    yield this.#reading(sampled, landing.sample.header.nextSequence, landing.sample.header);
+  }
+
+  /**
+   * Finds a sequence from which the agent can be read, with what was known before it. Where a busy agent rolls over
+   * each of them before it can be asked for, or cannot tell the past, it is the present that counts.
+   */
+  async #land(): Promise<Landing> {
+    const { client } = this.#options;
+    for (const ahead of LANDINGS) {
+      const { header } = await this.#current();
+      const next = header.firstSequence + Math.floor((header.nextSequence - header.firstSequence) * ahead);
+      try {
+        const snapshot = await this.#current(next);
+        const sample = await client.sample({ device: this.path, from: next, count: this.count }, this.#signal);
+        const { instanceId } = header;
+        const where = this.#placeOf(sample, { instanceId, next, device: this.#deviceKey, lastTime: null });
+        if (where === 'inside') return { next, snapshot, sample };
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        this.#options.context.log.debug(`cannot go on from ${next}: ${error.message}`);
+      }
+    }
+    const snapshot = await this.#current();
+    return { next: snapshot.header.nextSequence, snapshot, sample: undefined };
+  }
+
+  #overrunEvents({ from, to, lost, landing, recovered }: Loss): MachineEvent[] {
+    const count = landing.next - lost.next - recovered;
+    if (count <= 0) return [];
+    const detail = { instanceId: lost.instanceId, fromSequence: lost.next, toSequence: landing.next - 1 };
+    // Sequence numbers are shared by all devices of the agent: only alone are they all ours.
+    const exact = this.#agent.streams === 1;
+    return [{ type: 'gap', t: this.#now, cause: 'agent-overrun', from, to, count, exact, detail }];
+  }
+
+  #restartEvents({ from, to, lost, landing }: Loss): MachineEvent[] {
+    const { instanceId } = landing.snapshot.header;
+    const detail = { instanceId, previousInstanceId: lost.instanceId, fromSequence: lost.next };
+    const message = `the agent has restarted (instance ${lost.instanceId} → ${instanceId}): reading goes on at sequence ${landing.next}`;
+    const t = this.#now;
+    return [
+      { type: 'gap', t, cause: 'agent-restart', from, to, count: null, exact: false, detail },
+      { type: 'notice', t, code: 'agent-restart', message },
+    ];
+  }
+}
+
+/** A place to go on from. */
+interface Landing {
+  readonly next: number;
+  /** What was known before it. */
+  readonly snapshot: StreamsDocument;
+  /** What the agent has from there on; undefined where it starts with the present. */
+  readonly sample: StreamsDocument | undefined;
+}
+
+interface Loss {
+  readonly from: number | null;
+  readonly to: number;
+  readonly lost: Position;
+  readonly landing: Landing;
+  readonly recovered: number;
+}
