@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { aborted } from '../abort.ts';
 import { messageOf } from '../errors.ts';
 import { LANES, type Lane, type Outbox, type StoredBatch } from '../outbox/outbox.ts';
@@ -13,6 +14,8 @@ import type { Suspects, Unacknowledged } from './suspects.ts';
 const PREFETCH_BYTES = 2 * 2 ** 20;
 /** Acknowledged batches that wait for their commit at most; beyond that the disk sets the pace. */
 const UNSETTLED_MAX = 4096;
+/** Pause after a claim that failed. */
+const CLAIM_RETRY_MS = 1000;
 /** How often batches that were set aside are looked for. */
 const RETURN_CHECK_MS = 20_000;
 
@@ -30,7 +33,7 @@ export interface DeliveryOptions {
   readonly quarantine: Quarantine;
   /** A batch was acknowledged. */
   readonly acknowledged: () => void;
-  /** The outbox is gone. */
+  /** The outbox could not be read; it is asked again. */
   readonly failed: (error: unknown) => void;
   readonly returnCheckMs?: number;
 }
@@ -168,15 +171,21 @@ export class Delivery {
     if (this.#paused || claiming || !more) return;
     // Half a window is left when the next chunk is asked for, so that the pipe stays full while it comes.
     if (queue.length > window / 2 || bytes > PREFETCH_BYTES / 2) return;
-    void this.#claim(lane, window - queue.length + 1, PREFETCH_BYTES - bytes).catch(this.#options.failed);
+    void this.#claim(lane, window - queue.length + 1, PREFETCH_BYTES - bytes);
   }
 
   async #claim(lane: Lane, limit: number, maxBytes: number): Promise<void> {
-    const { outbox } = this.#options;
+    const { outbox, failed } = this.#options;
     const after = this.#lanes.state(lane).position;
     this.#lanes.claiming(lane);
-    const batches = await outbox.claim(lane, after, limit, maxBytes);
-    this.#lanes.claimed(lane, batches, (batch) => !this.#inHand(batch));
+    try {
+      const batches = await outbox.claim(lane, after, limit, maxBytes);
+      this.#lanes.claimed(lane, batches, (batch) => !this.#inHand(batch));
+    } catch (error) {
+      failed(error);
+      await sleep(CLAIM_RETRY_MS, undefined, { ref: false });
+      this.#lanes.failed(lane);
+    }
     this.wake();
   }
 

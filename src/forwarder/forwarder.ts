@@ -1,7 +1,7 @@
 import { within } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import type { UplinkConfig } from '../config/schema.ts';
-import { messageOf } from '../errors.ts';
+import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import { Delivery } from './delivery.ts';
@@ -11,6 +11,7 @@ import { Quarantine } from './quarantine.ts';
 import type { LinkError } from './reasons.ts';
 import { Settler } from './settler.ts';
 import { STRIKES, Suspects } from './suspects.ts';
+import { Told } from './told.ts';
 import { type Identity, Uplink, type UplinkStatus } from './uplink.ts';
 
 /** At a stop, acknowledgements of what is in flight are waited for so long. */
@@ -49,14 +50,14 @@ export class Forwarder {
   readonly #quarantine: Quarantine;
   readonly #suspects = new Suspects();
   readonly #sender: Sender;
-  /** Aborts with the error when the outbox is gone. */
-  readonly #broken = new AbortController();
+  readonly #told: Told;
   #delivery: Delivery | undefined;
   #acknowledged = 0;
 
   constructor(options: ForwarderOptions) {
     const { outbox, uplink, identity, version, log, clock } = options;
     this.#options = options;
+    this.#told = new Told(clock);
     this.#uplink = new Uplink({ config: uplink, identity, version, log, clock });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
     this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
@@ -65,27 +66,23 @@ export class Forwarder {
 
   /**
    * Runs until `signal` aborts, then lets what is in flight be acknowledged, settles it, says `offline` and leaves:
-   * within 1.6 s, whatever the broker does.
-   * @throws whatever made the outbox unusable
+   * within 1.6 s, whatever the broker does. Never throws.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const life = AbortSignal.any([signal, this.#broken.signal]);
-    this.#uplink.watch(life);
-    try {
-      for (;;) await this.#deliver(await this.#uplink.connect(life), life);
-    } catch (error) {
-      if (!life.aborted) throw error;
+    this.#uplink.watch(signal);
+    while (!signal.aborted) {
+      const link = await this.#uplink.connect(signal);
+      if (link !== undefined) await this.#deliver(link, signal);
     }
     await within(STOP_SETTLE_MS, this.#settler.flush());
-    if (!signal.aborted) throw this.#broken.signal.reason;
   }
 
   status(): ForwarderStatus {
     return { ...this.#uplink.status, inFlight: this.#delivery?.inFlight ?? 0, acknowledged: this.#acknowledged };
   }
 
-  /** One link's life. */
-  async #deliver(link: Link, life: AbortSignal): Promise<void> {
+  /** One link’s life: from its birth message to its end. */
+  async #deliver(link: Link, signal: AbortSignal): Promise<void> {
     const delivery = this.#newDelivery(link);
     this.#delivery = delivery;
     const pause = new AbortController();
@@ -97,18 +94,18 @@ export class Forwarder {
     };
     const replace = () => pause.abort();
     const { renewed } = this.#uplink;
-    life.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', stop, { once: true });
     renewed.addEventListener('abort', replace, { once: true });
-    if (life.aborted) stop();
+    if (signal.aborted) stop();
     if (renewed.aborted) replace();
     try {
       const end = await Promise.race([delivery.run(pause.signal), overdue.promise]);
       if (end !== undefined) this.#lost(end, delivery);
-      else if (life.aborted) await this.#uplink.goodbye(link, delivery.inFlight);
+      else if (signal.aborted) await this.#uplink.goodbye(link, delivery.inFlight);
       else await this.#uplink.replace(link);
     } finally {
       clearTimeout(timer);
-      life.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', stop);
       renewed.removeEventListener('abort', replace);
       this.#delivery = undefined;
     }
@@ -145,8 +142,9 @@ export class Forwarder {
     this.#uplink.lost(error);
   }
 
+  /** The outbox breaks for good or closes: whoever owns it acts. What cannot be read now is asked for again. */
   readonly #failed = (error: unknown): void => {
-    this.#options.log.debug(`the outbox does not answer any more: ${messageOf(error)}`);
-    this.#broken.abort(error);
+    const text = `the outbox does not answer: ${explain(error)}`;
+    if (this.#told.count(text) !== undefined) this.#options.log.error(text);
   };
 }

@@ -50,6 +50,13 @@ export class Lanes {
     for (const batch of batches.filter(wanted)) this.#push(state, batch, 'push');
   }
 
+  /** The claim failed and may be tried again. */
+  failed(lane: Lane): void {
+    const state = this.#lane(lane);
+    state.claiming = false;
+    state.more = true;
+  }
+
   /** Batches from before the position that may go out after all: they go first, in their own order. */
   returned(lane: Lane, batches: readonly StoredBatch[]): void {
     for (const batch of batches.toReversed()) this.#push(this.#lane(lane), batch, 'unshift');

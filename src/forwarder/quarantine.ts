@@ -18,7 +18,7 @@ export class Quarantine {
   readonly #failed: (error: unknown) => void;
   readonly #holding = new Set<number>();
 
-  /** `failed` is told when the outbox is gone. */
+  /** `failed` is told when the outbox is gone or closing. */
   constructor(outbox: Outbox, log: Log, clock: Clock, failed: (error: unknown) => void) {
     this.#outbox = outbox;
     this.#log = log;

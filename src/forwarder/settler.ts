@@ -16,7 +16,7 @@ export class Settler {
   #timer: NodeJS.Timeout | undefined;
   #commit: Promise<void> | undefined;
 
-  /** `settled` is called after each commit, `failed` when the outbox is gone. */
+  /** `settled` is called after each commit, `failed` when the outbox is gone or closing. */
   constructor(outbox: Outbox, settled: () => void, failed: (error: unknown) => void) {
     this.#outbox = outbox;
     this.#settled = settled;
@@ -38,7 +38,7 @@ export class Settler {
     this.#timer ??= setTimeout(() => void this.flush(), SETTLE_DELAY_MS);
   }
 
-  /** Resolves when everything added so far is committed, or the outbox is gone. */
+  /** Resolves when everything added so far is committed, or the outbox is gone. Never rejects. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -89,12 +89,13 @@ export class Uplink {
   }
 
   /**
-   * Resolves with a link on which the birth message is out; tries until it has one. One call at a time.
-   * @throws the abort reason when `signal` aborts
+   * Resolves with a link on which the birth message is out; tries until it has one, or until `signal` aborts
+   * (`undefined`). One call at a time.
    */
-  async connect(signal: AbortSignal): Promise<Link> {
+  async connect(signal: AbortSignal): Promise<Link | undefined> {
     for (;;) {
       await this.#wait(signal);
+      if (signal.aborted) return undefined;
       this.#renewal = new AbortController();
       this.#enter({ state: 'connecting' });
       try {
@@ -103,7 +104,7 @@ export class Uplink {
         this.#connected(link);
         return link;
       } catch (error) {
-        signal.throwIfAborted();
+        if (signal.aborted) return undefined;
         if (error instanceof LinkError && error.code === 154 && this.#mayRetain) {
           this.#options.log.warn(`${this.#where}: the broker retains nothing: status is published without retain`);
           this.#mayRetain = false;
@@ -170,9 +171,13 @@ export class Uplink {
   }
 
   async #wait(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const stopped = AbortSignal.any([signal, this.#renewal.signal]);
-    await sleep(this.#delay, undefined, { signal: stopped }).catch(() => signal.throwIfAborted());
+    if (this.#delay === 0 || signal.aborted) return;
+    const over = AbortSignal.any([signal, this.#renewal.signal]);
+    try {
+      await sleep(this.#delay, undefined, { signal: over });
+    } catch (error) {
+      if (!over.aborted) throw error;
+    }
   }
 
   #enter(status: Pick<UplinkStatus, 'state' | 'protocol' | 'nextAttemptAt'>): void {
