@@ -18,7 +18,7 @@ const BUSY_WAIT_MS = 250;
 
 /** Measured: 4 KiB needs the least room and the fewest bytes written for the usual bodies. */
 const PAGE_BYTES = 4096;
-const CACHE_KIB = 4096;
+const CACHE_KIB = 2048;
 /** Pages in the WAL after which a commit also moves them into the database, about 4 MiB. */
 const CHECKPOINT_PAGES = 1000;
 /** What the WAL file is cut back to when a slow reader made it grow. */

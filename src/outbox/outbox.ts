@@ -29,7 +29,7 @@ export interface Append {
 
 /** A committed batch with its identity: (stream, machine, kind, seq), the same for ever. */
 export interface StoredBatch {
-  /** Commit order over all machines; the handle for `settle` and `hold`. */
+  /** Commit order over all machines; the handle for `settle` and `hold` while this outbox is open. */
   readonly id: number;
   readonly machine: string;
   readonly kind: Kind;

@@ -3,6 +3,7 @@ import type { Kind } from '../wire/contract.ts';
 import type { Books, Channel } from './books.ts';
 import { encodeBody } from './codec.ts';
 import { type Files, openForWriting } from './database.ts';
+import { openFault } from './disk-faults.ts';
 import type { Append, Lane, NewBatch, OutboxStats, StoredBatch } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
 import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, SLICE_BATCHES } from './retention.ts';
@@ -33,8 +34,14 @@ export class Store {
    */
   static open(dataDir: string, now: number): Store {
     const files = openForWriting(dataDir, now);
-    const sql = writerStatements(files.db);
-    return new Store(files, sql, readBooks(sql));
+    try {
+      const sql = writerStatements(files.db);
+      return new Store(files, sql, readBooks(sql));
+    } catch (error) {
+      files.db.close();
+      files.lock.close();
+      throw openFault(error, dataDir);
+    }
   }
 
   get stream(): string {

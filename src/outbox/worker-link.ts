@@ -3,7 +3,7 @@ import { Fault, messageOf } from '../errors.ts';
 import { type Answer, type Call, type Calls, type Envelope, faultFrom, type RequestOf } from './protocol.ts';
 
 /** The thread holds one group of appends and its own cache at a time; the backlog stays on the disk. */
-const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 interface Waiter {
   resolve(value: unknown): void;
@@ -13,8 +13,9 @@ interface Waiter {
 /** Starts the outbox's thread. */
 export function startWorker(): WorkerLink {
   // The extension is the one this file runs with: `.ts` from source, `.js` from dist/.
-  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  return new WorkerLink(new Worker(new URL(file, import.meta.url), { name: 'outbox', resourceLimits: LIMITS }));
+  const file = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+  // No execArgv: what the main thread preloads (`--import`) would only cost this one memory.
+  return new WorkerLink(new Worker(file, { name: 'outbox', execArgv: [], resourceLimits: LIMITS }));
 }
 
 /** Typed calls to the worker. */

@@ -1,0 +1,114 @@
+import type { Database } from 'better-sqlite3';
+import { openForReading } from './database.ts';
+import type { OutboxStats } from './outbox.ts';
+import {
+  type BatchRow,
+  type HeldRow,
+  type NumberingRow,
+  type ReaderStatements,
+  readerStatements,
+} from './statements.ts';
+import { readBooks, statsOf } from './stats.ts';
+
+/** Rows read at once: a reader that holds on to a snapshot for long makes a running gateway's WAL grow. */
+const PAGE_ROWS = 64;
+/** Held batches that are listed at most. */
+const HELD_LIMIT = 100;
+
+/** Which batches to read. Times are milliseconds since the epoch and are compared with `t0`. */
+export interface BatchFilter {
+  readonly machine?: string | undefined;
+  /** Inclusive. */
+  readonly from?: number | undefined;
+  /** Exclusive. */
+  readonly to?: number | undefined;
+  readonly undelivered?: boolean | undefined;
+}
+
+export interface ArchiveStats extends Omit<OutboxStats, 'maxBytes' | 'held'> {
+  readonly schema: number;
+  readonly createdAt: number;
+  /** When the history that is still there was delivered; null when there is none. */
+  readonly deliveredBetween: readonly [from: number, to: number] | null;
+  /** Batches that a receiver refused, the oldest ones of them. */
+  readonly held: readonly HeldRow[];
+}
+
+/** The outbox as the `buffer` commands see it: read only, beside a running gateway or without one. */
+export class Archive {
+  readonly #db: Database;
+  readonly #sql: ReaderStatements;
+
+  private constructor(db: Database) {
+    this.#db = db;
+    this.#sql = readerStatements(db);
+  }
+
+  /** @throws Fault of the config when there is no outbox or it may not be read, of the disk when it is damaged */
+  static open(dataDir: string): Archive {
+    return new Archive(openForReading(dataDir));
+  }
+
+  get stream(): string {
+    return this.#sql.meta.get('stream') as string;
+  }
+
+  stats(now: number): ArchiveStats {
+    // One snapshot for all of it; `readBooks` counts row by row.
+    return this.#db.transaction(() => {
+      const { held: _, ...stats } = statsOf(this.#sql, readBooks(this.#sql), now);
+      const from = this.#sql.oldestDelivery.get() ?? null;
+      const to = this.#sql.newestDelivery.get() ?? null;
+      return {
+        ...stats,
+        schema: this.#db.pragma('user_version', { simple: true }) as number,
+        createdAt: Number(this.#sql.meta.get('created_at')),
+        deliveredBetween: from === null || to === null ? null : ([from, to] as const),
+        held: this.#sql.held.all(HELD_LIMIT),
+      };
+    })();
+  }
+
+  /** Batches in commit order. What a running gateway adds or deletes meanwhile may or may not be among them. */
+  *batches({ machine, from, to, undelivered }: BatchFilter = {}): Generator<BatchRow> {
+    let after = 0;
+    for (;;) {
+      const page = this.#sql.page.all({
+        after,
+        machine: machine ?? null,
+        from: from ?? Number.MIN_SAFE_INTEGER,
+        to: to ?? Number.MAX_SAFE_INTEGER,
+        undelivered: undelivered === true ? 1 : 0,
+        limit: PAGE_ROWS,
+      });
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.id;
+    }
+  }
+
+  numbering(): NumberingRow[] {
+    return this.#sql.numbering.all();
+  }
+
+  /** The kept seqs of a channel, ascending. */
+  seqs(channel: number): number[] {
+    return this.#sql.seqs.all(channel);
+  }
+
+  /** Bodies that belong to no batch. */
+  strayBodies(): number {
+    return this.#sql.strayBodies.get() as number;
+  }
+
+  /** What SQLite finds wrong with the file itself; `quick` leaves out whether indices agree with their tables. */
+  integrity(quick: boolean): string[] {
+    const rows = this.#db.pragma(quick ? 'quick_check' : 'integrity_check') as Record<string, string>[];
+    return rows.flatMap((row) => Object.values(row)).filter((text) => text !== 'ok');
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import type { Log } from '../../src/log.ts';
+import { openOutbox } from '../../src/outbox/client.ts';
+import { decodeBody } from '../../src/outbox/codec.ts';
+import type { Budget, NewBatch, Outbox, StoredBatch } from '../../src/outbox/outbox.ts';
+
+export const ROOMY: Budget = { maxBytes: 1e9, maxAge: 1e9 };
+
+/** A log that keeps its lines. */
+export function recordingLog(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const at =
+    (level: string) =>
+    (...args: unknown[]) => {
+      lines.push(`${level}: ${args.filter((arg) => typeof arg === 'string').join(' ')}`);
+    };
+  const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
+  return { log: log as unknown as Log, lines };
+}
+
+export interface Opened {
+  readonly outbox: Outbox;
+  readonly lines: string[];
+  readonly clock: { time: number; now(): number };
+}
+
+/** An outbox in its real thread, closed with the test. */
+export async function open(t: Tap, dataDir: string, budget: Budget = ROOMY): Promise<Opened> {
+  const { log, lines } = recordingLog();
+  const clock = { time: 1_763_640_000_000, now: () => clock.time };
+  const outbox = await openOutbox({ dataDir, budget, log, clock });
+  t.teardown(() => outbox.close());
+  return { outbox, lines, clock };
+}
+
+interface Tap {
+  teardown(end: () => unknown): void;
+}
+
+/** A batch whose body holds `values` as one signal. */
+export function batch(values: readonly unknown[] = [1], more: Partial<NewBatch> = {}): NewBatch {
+  const body = JSON.stringify({ rpm: { t: values.map((_, i) => i), v: values } });
+  return {
+    machine: 'm1',
+    kind: 'telemetry',
+    lane: 'live',
+    t0: 1000,
+    count: values.length,
+    clock: 'synced',
+    body,
+    ...more,
+  };
+}
+
+/** A batch that zstd cannot make much smaller than `bytes`. */
+export function bulky(bytes: number, more: Partial<NewBatch> = {}): NewBatch {
+  return batch([randomBytes((bytes * 3) / 4).toString('base64')], more);
+}
+
+/** The values that `batch` was made of. */
+export function valuesOf({ body }: Pick<StoredBatch, 'body'>): unknown[] {
+  return JSON.parse(decodeBody(body)).rpm.v;
+}
+
+export function claimAll(outbox: Outbox, lane: 'alert' | 'live' = 'live'): Promise<StoredBatch[]> {
+  return outbox.claim(lane, 0, 1_000_000, 1e9);
+}
