@@ -3,16 +3,17 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setInterval } from 'node:timers';
+import type { Habits } from './answers.ts';
 import { type Asset, AssetStore } from './assets.ts';
 import { type CncSpec, cncDevice } from './cnc-device.ts';
 import { agentDevice, type Item, itemsOf, type SimulatedDevice } from './device.ts';
 import { type FaultOrder, Faults } from './fault.ts';
 import { Generator } from './generator.ts';
 import { type Produced, Production } from './production.ts';
-import { type Habits, Service } from './service.ts';
+import { Service } from './service.ts';
 import { Store } from './store.ts';
 import { formatMicros, type Micros, Stamper, systemMicros } from './timestamp.ts';
-import { isCondition, type SimulatedValue, UNAVAILABLE } from './value.ts';
+import { type AssetValue, isAsset, isCondition, type SimulatedValue, UNAVAILABLE } from './value.ts';
 import { atLeast, type Version } from './version.ts';
 
 const DEFAULT_VERSION: Version = '2.0';
@@ -83,6 +84,11 @@ export class SimulatedAgent {
   /** Counts of everything that was observed since the first start, and the list of it with `record`. */
   get produced(): Production {
     return this.#production;
+  }
+
+  /** The devices without the agent's own. */
+  get machines(): readonly SimulatedDevice[] {
+    return this.#devices.filter(({ element }) => element === 'Device');
   }
 
   get instanceId(): number {
@@ -177,7 +183,8 @@ export class SimulatedAgent {
   /** Makes the observations that are due by now; called by the agent's own timer. */
   tick(): void {
     for (const { device, item, value, micros } of this.#generator?.due(this.#micros()) ?? []) {
-      this.#append(this.#find(device, item), value, micros);
+      const produced = this.#append(this.#find(device, item), value, micros);
+      if (isAsset(value)) this.#keepAsset(device, value, produced.timestamp);
     }
     this.#events.emit('observed');
   }
@@ -193,16 +200,22 @@ export class SimulatedAgent {
     return produced;
   }
 
-  /** Puts an asset and says so on the device, as an adapter does. */
+  /** Puts an asset and says so on the device, as an adapter does: `AssetAdded` (from 2.2 on) or `AssetChanged`. */
   putAsset(device: string, asset: Pick<Asset, 'assetId' | 'type' | 'body'>): void {
-    const { uuid } = this.#device(device);
-    this.#assets.put({ ...asset, deviceUuid: uuid, timestamp: formatMicros(this.#micros()) });
-    this.#observeAsset(device, 'ASSET_CHANGED', asset);
+    const isNew = !this.#assets.has(asset.assetId);
+    this.#assets.put({ ...asset, deviceUuid: this.#device(device).uuid, timestamp: formatMicros(this.#micros()) });
+    this.#observeAsset(device, isNew && atLeast(this.version, '2.2') ? 'ASSET_ADDED' : 'ASSET_CHANGED', asset);
   }
 
   removeAsset(device: string, assetId: string): void {
     const asset = this.#assets.remove(assetId);
     if (asset !== undefined) this.#observeAsset(device, 'ASSET_REMOVED', asset);
+  }
+
+  /** The document behind an AssetChanged that a CNC spoke of. */
+  #keepAsset(device: string, { assetType, assetId }: AssetValue, timestamp: string): void {
+    const body = '<CuttingToolLifeCycle><CutterStatus><Status>USED</Status></CutterStatus></CuttingToolLifeCycle>';
+    this.#assets.put({ assetId, type: assetType, deviceUuid: this.#device(device).uuid, timestamp, body });
   }
 
   /** Adds a device, or gives the one of that name another model; both move deviceModelChangeTime. */
@@ -248,6 +261,8 @@ export class SimulatedAgent {
     for (const item of this.#items) this.#append(item, UNAVAILABLE, now);
     if (!this.#has('Agent')) return;
     this.#append(this.#find('Agent', 'agent_avail'), 'AVAILABLE', now);
+    const added = this.#find('Agent', 'device_added');
+    for (const { name, uuid } of this.#devices) if (name !== 'Agent') this.#append(added, uuid, now);
   }
 
   #append(item: Item, value: SimulatedValue, micros: Micros, timestamp?: string): Produced {

@@ -24,6 +24,11 @@ export class AssetStore {
     return this.#present().length;
   }
 
+  /** Whether there is one that is not removed. */
+  has(assetId: string): boolean {
+    return this.#assets.get(assetId)?.removed === false;
+  }
+
   put(asset: Asset): void {
     this.#assets.set(asset.assetId, { ...asset, removed: false });
   }

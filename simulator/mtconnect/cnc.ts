@@ -4,7 +4,7 @@ import type { ConditionValue, EntriesValue, SimulatedValue } from './value.ts';
 
 /** What a CNC says of one of its items. */
 export interface Said {
-  /** Name of the data item. */
+  /** Name of the data item, or its type where it has no name. */
   readonly item: string;
   readonly value: SimulatedValue;
 }
@@ -154,6 +154,8 @@ export class Cnc {
     yield 1.2;
     this.#tool = 1 + (this.#tool % 24);
     this.#tell('tool', this.#tool);
+    // Its life has changed.
+    this.#tell('ASSET_CHANGED', { assetType: 'CuttingTool', assetId: `T${this.#tool}` });
     this.#dynamics.spindleTarget = this.#random.whole(8, 48) * 250;
     yield 0.8;
   }

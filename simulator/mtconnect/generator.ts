@@ -8,7 +8,7 @@ import type { SimulatedValue } from './value.ts';
 export interface Due {
   /** Name of the device. */
   readonly device: string;
-  /** Name of the data item. */
+  /** Id of the data item. */
   readonly item: string;
   readonly value: SimulatedValue;
   readonly micros: Micros;
@@ -19,7 +19,11 @@ export interface Due {
  * is made up for and the rate holds in the long run. Pure: the time is handed in.
  */
 export class Generator {
-  readonly #machines: readonly { readonly device: string; readonly cnc: Cnc }[];
+  readonly #machines: readonly {
+    readonly device: string;
+    readonly ids: ReadonlyMap<string, string>;
+    readonly cnc: Cnc;
+  }[];
   readonly #perSecond: number;
   #startedAt: Micros = 0;
   #made = 0;
@@ -28,8 +32,9 @@ export class Generator {
   constructor(devices: readonly SimulatedDevice[], options: { rate: number; seed: number }) {
     this.#perSecond = options.rate;
     this.#machines = devices.map((device, index) => {
-      const names = new Set(itemsOf([device]).map(({ spec }) => spec.name));
-      return { device: device.name, cnc: new Cnc(options.seed + index, (item) => names.has(item)) };
+      // Items of the standard's own, such as the asset events, have no name: the CNC knows them by their type.
+      const ids = new Map(itemsOf([device]).map(({ spec }) => [spec.name ?? spec.type, spec.id]));
+      return { device: device.name, ids, cnc: new Cnc(options.seed + index, (item) => ids.has(item)) };
     });
   }
 
@@ -44,7 +49,10 @@ export class Generator {
     const total = Math.floor(((now - this.#startedAt) / 1e6) * this.#perSecond);
     for (; this.#made < total; this.#made += 1) {
       const micros = this.#startedAt + Math.floor(((this.#made + 1) / this.#perSecond) * 1e6);
-      for (const { device, cnc } of this.#machines) yield { device, micros, ...cnc.say(micros) };
+      for (const { device, ids, cnc } of this.#machines) {
+        const { item, value } = cnc.say(micros);
+        yield { device, item: ids.get(item) ?? item, value, micros };
+      }
     }
   }
 }

@@ -26,19 +26,27 @@ const KINDS = new Map([
   ['assets', 'asset'],
 ] as const);
 
+function parseTarget(target: string): { url: URL; segments: string[] } {
+  try {
+    const url = new URL(target, 'http://agent');
+    return { url, segments: url.pathname.split('/').filter(Boolean).map(decodeURIComponent) };
+  } catch (cause) {
+    throw new AgentError('INVALID_URI', `Cannot find handler for: GET ${target} (${(cause as Error).message})`);
+  }
+}
+
 /**
  * Reads the target of a request, e.g. `/vmc-1/sample?from=12&count=100`.
  * @throws AgentError INVALID_URI for a path, INVALID_PARAMETER_VALUE for a parameter that no agent knows
  */
 export function parseQuery(target: string): Query {
-  const url = new URL(target, 'http://agent');
-  const segments = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+  const { url, segments } = parseTarget(target);
   const at = segments.findIndex((segment) => KINDS.has(segment as 'probe'));
   const kind = at === -1 ? 'probe' : (KINDS.get(segments[at] as 'probe') ?? 'probe');
   const before = at === -1 ? segments : segments.slice(0, at);
   const after = at === -1 ? [] : segments.slice(at + 1);
   if (before.length > 1 || after.length > (kind === 'asset' ? 1 : 0)) {
-    throw new AgentError('INVALID_URI', `0.0.0.0: Cannot find handler for: GET ${url.pathname}`);
+    throw new AgentError('INVALID_URI', `Cannot find handler for: GET ${url.pathname}`);
   }
   const number = (name: string, min = 0) => wholeNumber(url.searchParams.get(name), { name, minimum: min });
   return {

@@ -26,15 +26,12 @@ export async function send(
 ): Promise<boolean> {
   switch (strike?.kind) {
     case 'hang':
-      response.flushHeaders();
-      await sleep(2 ** 31 - 1, undefined, { signal });
-      return false;
+      return await gone(signal);
     case 'cut': {
       const framed = frame(body);
       await write(response, framed.subarray(0, framed.length / 2), signal);
       response.destroy();
-      signal.throwIfAborted();
-      return false;
+      return await gone(signal);
     }
     case 'garbage':
       await write(response, randomBytes(GARBAGE_BYTES), signal);
@@ -62,6 +59,12 @@ export async function send(
   }
   await write(response, frame(body), signal);
   return true;
+}
+
+/** Waits until the connection is gone; rejects then. */
+export async function gone(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
 }
 
 async function write(response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {

@@ -1,69 +1,33 @@
-import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AgentError } from './agent-error.ts';
-import type { AssetStore } from './assets.ts';
-import type { Item, SimulatedDevice } from './device.ts';
-import { devicesXml, documentXml, streamsXml } from './documents.ts';
-import { ANSWER_FAULTS, DOCUMENT_FAULTS, type Faults, type Strike, type Target } from './fault.ts';
-import { selectItems } from './path.ts';
+import { type AgentView, Answers, DEFAULT_COUNT } from './answers.ts';
+import { ANSWER_FAULTS, DOCUMENT_FAULTS, type Strike, type Target } from './fault.ts';
 import { checkRange, parseQuery, type Query } from './query.ts';
-import { send } from './send.ts';
-import type { Slice, Store } from './store.ts';
+import { gone, send } from './send.ts';
 import { CurrentStream, SampleStream, type StreamSource } from './stream.ts';
-import { formatSeconds } from './timestamp.ts';
-import { atLeast, type Version } from './version.ts';
-import { type Attributes, element } from './xml.ts';
+import { atLeast } from './version.ts';
 
 /** As cppagent's. */
-const DEFAULT_COUNT = 100;
 const DEFAULT_HEARTBEAT_MS = 10_000;
-const ASSET_CAPACITY = 1024;
-
-/** Ways in which agents differ. */
-export interface Habits {
-  /** Error documents come with status 200, as 1.x agents send them. */
-  readonly errorsWithStatus200?: boolean;
-  /** A request with `interval` gets an error, as from some agents of 1.2. */
-  readonly rejectInterval?: boolean;
-  /** `interval` is ignored: the answer is one document. */
-  readonly noStreaming?: boolean;
-  readonly streamType?: 'multipart/mixed' | 'multipart/x-mixed-replace';
-}
-
-/** What the service answers from; the agent changes it while it runs. */
-export interface AgentView {
-  readonly version: Version;
-  readonly habits: Habits;
-  readonly store: Store;
-  readonly devices: readonly SimulatedDevice[];
-  readonly items: readonly Item[];
-  readonly assets: AssetStore;
-  readonly faults: Faults;
-  readonly instanceId: number;
-  readonly deviceModelChangeTime: string;
-  /** Emits `observed` after observations were added. */
-  readonly events: EventEmitter;
-  /** Milliseconds since the epoch, with the skew that was ordered. */
-  now(): number;
-}
 
 /** Answers HTTP requests as cppagent does. */
 export class Service {
   readonly #agent: AgentView;
+  readonly #answers: Answers;
 
   constructor(agent: AgentView) {
     this.#agent = agent;
+    this.#answers = new Answers(agent);
   }
 
   /** Resolves when the answer is complete or its connection is gone. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    const closed = new AbortController();
+    response.once('close', () => closed.abort());
     try {
-      await this.#answer(request, response, gone.signal);
+      await this.#answer(request, response, closed.signal);
     } catch (error) {
-      if (gone.signal.aborted) return;
-      throw error;
+      if (!closed.signal.aborted) throw error;
     }
   }
 
@@ -73,10 +37,11 @@ export class Service {
     try {
       if (request.method !== 'GET') throw new AgentError('UNSUPPORTED', 'Only the HTTP GET request is supported');
       const query = parseQuery(uri);
+      target = query.kind;
       const streaming = this.#isStream(query);
-      target = streaming ? 'stream' : query.kind;
+      if (streaming) target = 'stream';
       const strike = this.#agent.faults.strike(target, ANSWER_FAULTS);
-      if (strike !== undefined && (await this.#spoil(strike, uri, response, signal))) return;
+      if (strike !== undefined && (await this.#spoil(strike, response, signal))) return;
       const contentType = strike?.kind === 'wrongContentType' ? 'application/octet-stream' : undefined;
       if (streaming) {
         await this.#stream(query).run(response, { contentType, faults: this.#agent.faults, signal });
@@ -86,8 +51,9 @@ export class Service {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       const status = this.#agent.habits.errorsWithStatus200 === true ? 200 : error.status;
-      this.#head(response, status, Buffer.byteLength(this.errorXml(error, target, uri)));
-      response.end(this.errorXml(error, target, uri));
+      const body = Buffer.from(this.#answers.error(error, target, uri));
+      this.#head(response, status, body.length);
+      response.end(body);
     }
   }
 
@@ -100,7 +66,7 @@ export class Service {
   }
 
   /** @returns whether the request is done with */
-  async #spoil({ kind }: Strike, uri: string, response: ServerResponse, signal: AbortSignal): Promise<boolean> {
+  async #spoil({ kind }: Strike, response: ServerResponse, signal: AbortSignal): Promise<boolean> {
     const plain = (status: number, type: string, body: string) => {
       response.writeHead(status, { 'Content-Type': type }).end(body);
       return true;
@@ -108,8 +74,7 @@ export class Service {
     switch (kind) {
       case 'reset':
         response.socket?.resetAndDestroy();
-        signal.throwIfAborted();
-        return true;
+        return await gone(signal);
       case 'status500':
         return plain(500, 'text/plain', 'internal error\n');
       case 'notFound':
@@ -117,8 +82,7 @@ export class Service {
       case 'webPage':
         return plain(200, 'text/html', '<!DOCTYPE html><html><body><p>Welcome to the router<br></body></html>\n');
       case 'outOfRange':
-        checkRange('from', Number.MAX_SAFE_INTEGER, this.#agent.store.firstSequence, this.#agent.store.nextSequence);
-        throw new Error(`no range error for ${uri}`);
+        throw new AgentError('OUT_OF_RANGE', `'from' must be less than ${this.#agent.store.nextSequence + 1}`);
       default:
         return false;
     }
@@ -127,18 +91,18 @@ export class Service {
   #single(query: Query): string {
     switch (query.kind) {
       case 'probe':
-        return this.#probeXml(query);
+        return this.#answers.probe(query);
       case 'current':
-        return this.#currentXml(this.#matcher(query), query.at);
+        return this.#answers.current(this.#answers.matcher(query), query.at);
       case 'sample':
-        return this.#sampleXml(this.#slice(query, this.#matcher(query)));
+        return this.#answers.sample(this.#answers.slice(query, this.#answers.matcher(query)));
       case 'asset':
-        return this.#assetsXml(query);
+        return this.#answers.assets(query);
     }
   }
 
   #stream(query: Query): SampleStream | CurrentStream {
-    const matches = this.#matcher(query);
+    const matches = this.#answers.matcher(query);
     const source: StreamSource = {
       events: this.#agent.events,
       type: this.#agent.habits.streamType ?? 'multipart/mixed',
@@ -146,9 +110,9 @@ export class Service {
       interval: query.interval ?? 0,
       heartbeat: query.heartbeat ?? DEFAULT_HEARTBEAT_MS,
       store: () => this.#agent.store,
-      current: () => this.#currentXml(matches),
-      sample: (slice) => this.#sampleXml(slice),
-      error: (error) => this.errorXml(error, 'stream', '/sample'),
+      current: () => this.#answers.current(matches),
+      sample: (slice) => this.#answers.sample(slice),
+      error: (error) => this.#answers.error(error, 'stream', '/sample'),
     };
     if (query.kind === 'current') {
       if (query.at !== undefined) throw new AgentError('INVALID_REQUEST', "'at' and 'interval' exclude each other");
@@ -160,84 +124,6 @@ export class Service {
     checkRange('from', from, store.firstSequence, store.nextSequence);
     checkRange('count', count, 1, store.capacity);
     return new SampleStream(source, { from, count, matches });
-  }
-
-  /** @throws AgentError NO_DEVICE, INVALID_XPATH */
-  #matcher({ device, path }: Query): (item: Item) => boolean {
-    const found = device === undefined ? undefined : this.#device(device);
-    if (path === undefined) return found === undefined ? () => true : (item) => item.device === found;
-    const items = this.#agent.items.filter((item) => found === undefined || item.device === found);
-    const selected = selectItems(path, items);
-    return (item) => selected.has(item);
-  }
-
-  #device(name: string): SimulatedDevice {
-    const found = this.#agent.devices.find((device) => device.name === name || device.uuid === name);
-    if (found === undefined) throw new AgentError('NO_DEVICE', `Could not find the device '${name}'`);
-    return found;
-  }
-
-  #slice({ from, count = DEFAULT_COUNT }: Query, matches: (item: Item) => boolean): Slice {
-    const { store } = this.#agent;
-    if (from !== undefined) checkRange('from', from, store.firstSequence, store.nextSequence);
-    checkRange('count', count, -store.capacity, store.capacity);
-    if (count === 0) {
-      throw new AgentError('OUT_OF_RANGE', "'count' must not be zero(0)", { name: 'count', value: count });
-    }
-    if (count > 0) return store.forward(from ?? store.firstSequence, count, matches);
-    return store.backward(Math.min(from ?? store.lastSequence, store.lastSequence), -count, matches);
-  }
-
-  #probeXml(query: Query): string {
-    const { devices, version, assets } = this.#agent;
-    const chosen = query.device === undefined ? devices : [this.#device(query.device)];
-    const header = this.#header({ assetBufferSize: ASSET_CAPACITY, assetCount: assets.count });
-    return documentXml('Devices', version, header, devicesXml(chosen, version));
-  }
-
-  #currentXml(matches: (item: Item) => boolean, at?: number): string {
-    const { store, version } = this.#agent;
-    if (at !== undefined) checkRange('at', at, store.firstSequence, store.lastSequence);
-    const observations = [...store.state(at).observations()].filter(({ item }) => matches(item));
-    return documentXml('Streams', version, this.#bufferHeader(store.nextSequence), streamsXml(observations, version));
-  }
-
-  #sampleXml({ observations, next }: Slice): string {
-    const { version } = this.#agent;
-    return documentXml('Streams', version, this.#bufferHeader(next), streamsXml(observations, version));
-  }
-
-  #assetsXml({ assetIds, type, device }: Query): string {
-    const { assets, version } = this.#agent;
-    const uuid = device === undefined ? undefined : this.#device(device).uuid;
-    const header = this.#header({ assetBufferSize: ASSET_CAPACITY, assetCount: assets.count });
-    return documentXml('Assets', version, header, element('Assets', {}, assets.toXml({ assetIds, type, uuid })));
-  }
-
-  /** An error document in the form of the version. */
-  errorXml(error: AgentError, target: Target, uri: string): string {
-    const { version } = this.#agent;
-    const asked = target === 'probe' ? 'MTConnectDevices' : target === 'asset' ? 'MTConnectAssets' : 'MTConnectStreams';
-    const body = element('Errors', {}, error.toXml(version, asked, uri));
-    return documentXml('Error', version, this.#header({}), body);
-  }
-
-  #header(more: Attributes): Attributes {
-    const { version, instanceId, deviceModelChangeTime, store } = this.#agent;
-    return {
-      creationTime: `${formatSeconds(Math.floor(this.#agent.now() / 1000))}Z`,
-      sender: 'simulator',
-      instanceId,
-      version: `${version}.0.1`,
-      deviceModelChangeTime: atLeast(version, '1.7') ? deviceModelChangeTime : undefined,
-      ...more,
-      bufferSize: store.capacity,
-    };
-  }
-
-  #bufferHeader(nextSequence: number): Attributes {
-    const { firstSequence, lastSequence } = this.#agent.store;
-    return { ...this.#header({}), nextSequence, firstSequence, lastSequence };
   }
 
   #contentType(): string {

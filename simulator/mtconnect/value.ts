@@ -63,6 +63,10 @@ export function isCondition(value: SimulatedValue): value is ConditionValue {
   return typeof value === 'object' && 'level' in value;
 }
 
+export function isAsset(value: SimulatedValue): value is AssetValue {
+  return typeof value === 'object' && 'assetId' in value;
+}
+
 export function isEntries(value: SimulatedValue): value is EntriesValue {
   return typeof value === 'object' && 'entries' in value;
 }
