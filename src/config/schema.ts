@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../wire/contract.ts';
-import { filePath, secret } from './secrets.ts';
+import { filePath, folderPath, secret } from './secrets.ts';
 import { duration, size } from './units.ts';
 
 /**
@@ -9,81 +9,127 @@ import { duration, size } from './units.ts';
  */
 
 const ID_HELP = 'expected 1 to 64 letters, digits, dots, dashes or underscores';
-const id = () => z.string().regex(ID_PATTERN, ID_HELP);
+const id = () => z.string().regex(ID_PATTERN, ID_HELP).meta({ title: 'id' });
 /** `_gateway` and its like are the gateway's own. */
 const machineId = () =>
   id().refine((text) => !text.startsWith('_'), 'ids that start with an underscore are the gateway’s own');
 
-const gateway = z.strictObject({
-  id: id().describe('Name of this gateway, unique within the tenant'),
-  tenant: id().describe('Owner of the data: the second level of every topic'),
-  site: z.string().optional().describe('Where it stands; told in the status message'),
-  dataDir: z
-    .string()
-    .default(() => process.env['STATE_DIRECTORY'] ?? 'edge-gateway-data')
-    .describe('Folder of the outbox; default $STATE_DIRECTORY (systemd), else ./edge-gateway-data'),
-});
+/** Lets a rule about several keys run also where one of them is wrong, so that all errors are told at once. */
+const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
-const uplink = z.strictObject({
-  url: z
-    .url({ protocol: /^(mqtts?|wss?)$/, error: 'expected mqtt://, mqtts://, ws:// or wss:// with a host' })
-    .refine((text) => !/\/\/[^/]*@/.test(text), 'user and password do not belong in the URL: use auth')
-    .describe('Broker: mqtt://, mqtts://, ws:// or wss://'),
-  version: z
-    .enum(['auto', '5', '3.1.1'])
-    .default('auto')
-    .describe('MQTT version; auto tries 5 and falls back to 3.1.1 where the broker refuses it'),
-  clientId: z.string().min(1).max(128).optional().describe('Default {tenant}-{gateway}'),
-  auth: z
-    .strictObject({
-      username: z.string().optional(),
-      password: secret().optional().describe('Reference to the password'),
-      token: secret().optional().describe('Reference to a token, sent in the place of the password'),
-    })
-    .refine((auth) => auth.password === undefined || auth.token === undefined, 'give a password or a token, not both')
-    .optional(),
-  tls: z
-    .strictObject({
-      ca: filePath().optional().describe('PEM file of the CA; default: the CAs of the system'),
-      cert: filePath().optional().describe('PEM file of the client certificate'),
-      key: filePath().optional().describe('PEM file of its private key'),
-      serverName: z.string().optional().describe('Name that the server’s certificate must carry; default: the host'),
-    })
-    .refine((tls) => (tls.cert === undefined) === (tls.key === undefined), 'cert and key belong together')
-    .optional(),
-  keepalive: duration().prefault('15s').describe('Silence after which the link is probed'),
-  connectTimeout: duration().prefault('10s'),
-  ackTimeout: duration().prefault('20s').describe('A link on which a batch waits longer for its PUBACK is dropped'),
-  window: z.int().min(1).max(65_535).default(64).describe('Batches under way; the broker’s Receive Maximum caps it'),
-  backoff: z
-    .strictObject({ min: duration().prefault('1s'), max: duration().prefault('1m') })
-    .refine(({ min, max }) => min <= max, 'min must not be above max')
-    .prefault({})
-    .describe('Exponential with full jitter'),
-  compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Of the payload'),
-});
+const gateway = z
+  .strictObject({
+    id: id().describe('Name of this gateway, unique within the tenant'),
+    tenant: id().describe('Owner of the data: the second level of every topic'),
+    site: z.string().optional().describe('Where it stands; told in the status message'),
+    dataDir: folderPath()
+      // systemd.exec(5): several folders are separated by colons.
+      .prefault(() => process.env['STATE_DIRECTORY']?.split(':')[0] || 'edge-gateway-data')
+      .describe('Folder of the outbox. Default: `$STATE_DIRECTORY` (set by systemd), else `edge-gateway-data`'),
+  })
+  .describe('Who this gateway is, and where it keeps its data');
 
-const buffer = z.strictObject({
-  flushInterval: duration().prefault('1s').describe('How often batches are committed: what a power cut can cost'),
-  maxBytes: size()
-    .prefault('2GiB')
-    .describe('Room for the outbox; acknowledged batches are kept as history until then'),
-  maxAge: duration().prefault('7d').describe('How long acknowledged batches are kept'),
-});
+const auth = z
+  .strictObject({
+    username: z.string().min(1).optional().describe('User name, as plain text'),
+    password: secret().optional().describe('Reference to the password'),
+    token: secret().optional().describe('Reference to a token, sent in the place of the password'),
+  })
+  .refine(({ password, token }) => password === undefined || token === undefined, {
+    ...always,
+    path: ['token'],
+    error: 'give a password or a token, not both',
+  });
 
-const log = z.strictObject({
-  level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-  format: z
-    .enum(['auto', 'json', 'text'])
-    .default('auto')
-    .describe('auto: text on a terminal, one JSON object a line elsewhere'),
-});
+const tls = z
+  .strictObject({
+    ca: filePath('certificate').optional().describe('PEM file of the CA; default: the CAs of the system'),
+    cert: filePath('certificate').optional().describe('PEM file of the client certificate'),
+    key: filePath('key').optional().describe('PEM file of its private key'),
+    serverName: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Name that the server’s certificate must carry; default: the host of the URL'),
+  })
+  .refine(({ cert, key }) => cert === undefined || key !== undefined, {
+    ...always,
+    path: ['key'],
+    error: 'is missing: expected the private key of cert',
+  })
+  .refine(({ cert, key }) => key === undefined || cert !== undefined, {
+    ...always,
+    path: ['cert'],
+    error: 'is missing: expected the certificate of key',
+  });
 
-/** What every machine entry has, whatever its driver. */
-const machineBase = {
+const backoff = z
+  .strictObject({
+    min: duration({ min: '10ms' }).prefault('1s').describe('Most for the first wait'),
+    max: duration({ min: '10ms' }).prefault('1m').describe('Most for any wait'),
+  })
+  // Of two that are not both numbers, the schema has told already.
+  .refine(({ min, max }) => !(min > max), { ...always, path: ['max'], error: 'expected no less than min' });
+
+const uplink = z
+  .strictObject({
+    url: z
+      .url({
+        protocol: /^(mqtts?|wss?)$/,
+        hostname: /./,
+        error: 'expected mqtt://, mqtts://, ws:// or wss:// with a host, e.g. mqtts://broker.example.com:8883',
+      })
+      .refine((text) => !/\/\/[^/]*@/.test(text), 'user and password do not belong in the URL: use uplink.auth')
+      .describe('Broker: `mqtt://`, `mqtts://`, `ws://` or `wss://`, host and port'),
+    version: z
+      .literal(['auto', '5', '3.1.1', 5])
+      // In YAML the version 5 is a number.
+      .transform((version) => (version === 5 ? '5' : version))
+      .prefault('auto')
+      .describe('MQTT version; auto tries 5 and falls back to 3.1.1 where the broker refuses it'),
+    clientId: z.string().min(1).max(128).optional().describe('Default: `{tenant}-{gateway}`'),
+    auth: auth.optional().describe('How the gateway proves who it is, beside a client certificate'),
+    tls: tls.optional().describe('For `mqtts://` and `wss://`; certificates that are renewed on disk are taken up'),
+    keepalive: duration({ min: '1s', max: '18h' }).prefault('15s').describe('Silence after which the link is probed'),
+    connectTimeout: duration({ min: '10ms' }).prefault('10s').describe('For the whole way to the broker’s greeting'),
+    ackTimeout: duration({ min: '10ms' })
+      .prefault('20s')
+      .describe('A link on which a batch waits longer for its PUBACK is dropped'),
+    window: z.int().min(1).max(65_535).default(64).describe('Batches under way; the broker’s Receive Maximum caps it'),
+    backoff: backoff.prefault({}).describe('Waits between attempts to connect: exponential, with full jitter'),
+    compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Of the payload'),
+  })
+  .describe('The MQTT connection to the cloud');
+
+const buffer = z
+  .strictObject({
+    flushInterval: duration({ min: '10ms', max: '1h' })
+      .prefault('1s')
+      .describe('How often batches are committed: what a power cut can cost'),
+    maxBytes: size({ min: '1MiB' })
+      .prefault('2GiB')
+      .describe('Room for the outbox; acknowledged batches are kept as history until then'),
+    maxAge: duration({ min: '1s', max: '3650d' }).prefault('7d').describe('How long acknowledged batches are kept'),
+  })
+  .describe('The outbox on disk');
+
+const log = z
+  .strictObject({
+    level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged'),
+    format: z
+      .enum(['auto', 'json', 'text'])
+      .default('auto')
+      .describe('auto: text on a terminal, one JSON object a line elsewhere'),
+  })
+  .describe('The log on standard output');
+
+const common = {
   id: machineId().describe('Name of the machine, unique within the gateway'),
-  labels: z.record(z.string(), z.string()).default({}).describe('Free labels, e.g. line or cell'),
+  labels: z.record(z.string(), z.string()).default({}).describe('Free labels, e.g. `line` or `cell`'),
 };
+
+/** What every machine has, whatever its driver. */
+export const machineBase = z.object(common);
 
 /** The settings of each driver by its name, as the registry has them. */
 export type DriverSettings = Readonly<Record<string, z.ZodObject>>;
@@ -91,13 +137,21 @@ export type DriverSettings = Readonly<Record<string, z.ZodObject>>;
 /** Builds the schema of the whole config for the drivers that there are. */
 export function configSchema(drivers: DriverSettings) {
   const entries = Object.entries(drivers).map(([name, settings]) =>
-    z.strictObject({ ...machineBase, driver: z.literal(name), ...settings.shape }),
+    z.strictObject({
+      id: common.id,
+      driver: z.literal(name).describe('Protocol that the machine speaks'),
+      ...settings.shape,
+      labels: common.labels,
+    }),
   );
   const [first, ...rest] = entries;
   if (first === undefined) throw new Error('there is no driver');
   return z.strictObject({
     gateway,
-    machines: z.array(z.discriminatedUnion('driver', [first, ...rest])).min(1, 'at least one machine is needed'),
+    machines: z
+      .array(z.discriminatedUnion('driver', [first, ...rest]))
+      .min(1, 'expected at least one machine')
+      .describe('The machines to read'),
     uplink,
     buffer: buffer.prefault({}),
     log: log.prefault({}),

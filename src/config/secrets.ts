@@ -1,22 +1,27 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { z } from 'zod';
+import { Fault } from '../errors.ts';
 
-const REFERENCE = /^\$\{(env|file|credential):([^}]+)\}$/;
+/** `${env:NAME}`, `${file:/path}` or `${credential:NAME}`: groups 1 and 2 are the kind and the name. */
+export const REFERENCE = /^\$\{(env|file|credential):([^}]+)\}$/;
 
 /** A secret that no log, dump or JSON shows; only `reveal` gives the text. */
 export class Secret {
-  readonly #text: string;
+  readonly #text: string | undefined;
   /** The reference it came from, e.g. `${env:MQTT_PASSWORD}`: safe to show. */
   readonly reference: string;
 
-  constructor(reference: string, text: string) {
+  /** Without a text it is known by its reference only. */
+  constructor(reference: string, text?: string) {
     this.reference = reference;
     this.#text = text;
   }
 
+  /** @throws Fault of the config where the text is not known on this computer */
   reveal(): string {
+    if (this.#text === undefined) {
+      throw new Fault('config', `${this.reference} was not resolved`, { hint: 'load the config with its secrets' });
+    }
     return this.#text;
   }
 
@@ -33,57 +38,42 @@ export class Secret {
   }
 }
 
+/** What a value of the config stands for outside of the file. */
+export type ReferenceKind = 'secret' | 'file' | 'certificate' | 'key' | 'folder';
+
 /**
- * The path behind `${credential:NAME}` (systemd LoadCredential, see systemd.exec(5)).
- * @throws Error where the service manager has set no credentials directory
+ * The schemas whose values stand for something outside of the file. They only say so; `loadConfig` finds the values by
+ * this mark and resolves them, since only it knows the folder that relative paths start from.
  */
-function credentialPath(name: string): string {
-  const folder = process.env['CREDENTIALS_DIRECTORY'];
-  if (folder === undefined) throw new Error('CREDENTIALS_DIRECTORY is not set: systemd sets it with LoadCredential=');
-  return join(folder, name);
-}
+export const references = z.registry<{ kind: ReferenceKind }>();
 
-function resolve(kind: string, name: string): string {
-  if (kind === 'env') {
-    const text = process.env[name];
-    if (text === undefined) throw new Error(`the environment variable ${name} is not set`);
-    return text;
-  }
-  // A file written by an editor or by `echo` ends in a newline that is not part of the secret.
-  return readFileSync(kind === 'credential' ? credentialPath(name) : name, 'utf8').replace(/\r?\n$/, '');
-}
-
-/** A secret by reference: `${env:NAME}`, `${file:/path}` or `${credential:NAME}`; resolved when the config is loaded. */
+/** A secret by reference: `${env:NAME}`, `${file:PATH}` or `${credential:NAME}`; the text is there after `loadConfig`. */
 export const secret = () =>
   z
-    .string()
-    .regex(REFERENCE, {
-      // The message must not repeat the text: it may be the secret itself.
-      error: 'a secret is never written here: refer to it as ${env:NAME}, ${file:/path} or ${credential:NAME}',
-    })
-    .transform((reference, context) => {
-      const [, kind, name] = REFERENCE.exec(reference) as unknown as [string, string, string];
-      try {
-        return new Secret(reference, resolve(kind, name));
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: `cannot resolve ${reference}: ${(error as Error).message}` });
-        return z.NEVER;
-      }
-    });
+    // The message must not repeat the value: it may be the secret itself.
+    .string('a secret is never written here: refer to it as ${env:NAME}, ${file:PATH} or ${credential:NAME}')
+    .regex(REFERENCE, 'a secret is never written here: refer to it as ${env:NAME}, ${file:PATH} or ${credential:NAME}')
+    .register(references, { kind: 'secret' })
+    .transform((reference) => new Secret(reference))
+    .meta({ title: 'secret' });
 
-/** Path of a file, or `${credential:NAME}` for one that systemd hands over. */
-export const filePath = () =>
+/**
+ * Path of a file that must be there when the config is loaded, relative to the config file, or `${credential:NAME}` for
+ * one that systemd hands over; absolute after `loadConfig`. A `certificate` or `key` must also be one.
+ */
+export const filePath = (content: 'file' | 'certificate' | 'key' = 'file') =>
   z
     .string()
     .min(1)
-    .transform((text, context) => {
-      const [, kind, name] = REFERENCE.exec(text) ?? [];
-      if (kind === undefined || name === undefined) return text;
-      try {
-        if (kind === 'credential') return credentialPath(name);
-        throw new Error('a path may only refer to ${credential:NAME}');
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: `cannot resolve ${text}: ${(error as Error).message}` });
-        return z.NEVER;
-      }
-    });
+    .refine((text) => !/^\$\{(?!credential:[^}]+\}$)/.test(text), 'expected a path, or ${credential:NAME}')
+    .register(references, { kind: content })
+    .meta({ title: 'path' });
+
+/** Path of a folder, relative to the config file; absolute after `loadConfig`. It need not be there. */
+export const folderPath = () =>
+  z
+    .string()
+    .min(1)
+    .refine((text) => !text.startsWith('${'), 'expected a path: references are for secrets and files')
+    .register(references, { kind: 'folder' })
+    .meta({ title: 'path' });

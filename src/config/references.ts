@@ -1,0 +1,146 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Finding } from './finding.ts';
+import { readBounded } from './read-file.ts';
+import { REFERENCE, type ReferenceKind, references, Secret } from './secrets.ts';
+import { type Path, visit } from './visit.ts';
+
+/** A token or password is short, a certificate bundle is not. */
+const MAX_FILE_BYTES = 1024 * 1024;
+/** A certificate that ends sooner is worth a warning. */
+const EXPIRY_WARNING_DAYS = 30;
+const DAY_MS = 86_400_000;
+/** Mode bit of a file that every user of the computer may read. */
+const READABLE_BY_OTHERS = 0o004;
+
+/** The environment that references are resolved in. */
+export interface Surroundings {
+  /** Absolute folder that relative paths start from. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since the epoch, to judge certificates by. */
+  readonly now: number;
+}
+
+/** What takes the place of a reference in the config. */
+export interface Resolved {
+  readonly path: Path;
+  readonly value: Secret | string;
+}
+
+/** Resolves every secret and path of the data, which need not fit the schema otherwise. Reads files; changes nothing. */
+export function resolveReferences(
+  schema: z.ZodType,
+  data: unknown,
+  surroundings: Surroundings,
+): { resolved: Resolved[]; findings: Finding[] } {
+  const resolved: Resolved[] = [];
+  const findings: Finding[] = [];
+  for (const { schema: leaf, value, path } of visit(schema, data)) {
+    const kind = references.get(leaf)?.kind;
+    if (kind === undefined || typeof value !== 'string' || value === '') continue;
+    try {
+      const outcome = resolveOne(kind, value, surroundings);
+      resolved.push({ path, value: outcome.value });
+      findings.push(...outcome.warnings.map((message) => ({ path, message, level: 'warning' as const })));
+    } catch (error) {
+      findings.push({ path, message: messageOf(error), level: error instanceof Absent ? 'absent' : 'error' });
+      // Known by its reference, for a check on another computer.
+      if (kind === 'secret' && REFERENCE.test(value)) resolved.push({ path, value: new Secret(value) });
+    }
+  }
+  return { resolved, findings };
+}
+
+/** What a reference names is not here. */
+class Absent extends Error {}
+
+interface Outcome {
+  readonly value: Secret | string;
+  readonly warnings: readonly string[];
+}
+
+function resolveOne(kind: ReferenceKind, text: string, surroundings: Surroundings): Outcome {
+  if (kind === 'secret') return resolveSecret(text, surroundings);
+  const [, source, name] = REFERENCE.exec(text) ?? [];
+  const credential = source === 'credential' && name !== undefined;
+  const path = credential ? credentialPath(name, surroundings) : resolve(surroundings.folder, text);
+  // The schema refuses other references where a path is expected.
+  if (kind === 'folder' || (text.startsWith('${') && !credential)) return { value: path, warnings: [] };
+  const content = read(path);
+  if (kind === 'certificate') return { value: path, warnings: judgeCertificates(content, surroundings.now) };
+  if (kind === 'key') checkKey(content);
+  return { value: path, warnings: kind === 'key' ? judgeMode(path, 'private key') : [] };
+}
+
+function resolveSecret(reference: string, surroundings: Surroundings): Outcome {
+  const [, source, name] = REFERENCE.exec(reference) ?? [];
+  // The schema tells what is not a reference, and must not have it repeated.
+  if (name === undefined) return { value: new Secret(''), warnings: [] };
+  if (source === 'env') {
+    const text = surroundings.env[name];
+    if (text === undefined) throw new Absent(`the environment variable ${name} is not set`);
+    if (text === '') throw new Absent(`the environment variable ${name} is empty`);
+    return { value: new Secret(reference, text), warnings: [] };
+  }
+  const path = source === 'credential' ? credentialPath(name, surroundings) : resolve(surroundings.folder, name);
+  // A file written by an editor or by `echo` ends in a newline that is not part of the secret.
+  const text = read(path)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  if (text === '') throw new Absent(`the file ${path} is empty`);
+  return { value: new Secret(reference, text), warnings: judgeMode(path, 'secret') };
+}
+
+/** systemd puts what LoadCredential= names into a folder of the service: systemd.exec(5). */
+function credentialPath(name: string, { env }: Surroundings): string {
+  const folder = env['CREDENTIALS_DIRECTORY'];
+  if (folder === undefined) {
+    throw new Absent(`systemd has handed over no credentials: add LoadCredential=${name}:PATH to the service`);
+  }
+  if (name.includes('/')) throw new Error('a credential is a name, not a path');
+  return join(folder, name);
+}
+
+function read(path: string): Buffer {
+  try {
+    return readBounded(path, MAX_FILE_BYTES);
+  } catch (error) {
+    const message = `cannot read ${path}: ${messageOf(error)}`;
+    const code = codeOf(error);
+    throw code === 'ENOENT' || code === 'ENOTDIR' ? new Absent(message) : new Error(message);
+  }
+}
+
+function judgeMode(path: string, what: string): string[] {
+  const open = (statSync(path).mode & READABLE_BY_OTHERS) !== 0;
+  return open ? [`every user of this computer may read this ${what}: chmod o-r ${path}`] : [];
+}
+
+function judgeCertificates(content: Buffer, now: number): string[] {
+  const blocks = content.toString('latin1').match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
+  // Without PEM armour it may still be a DER certificate.
+  return (blocks ?? [content]).flatMap((block) => {
+    let certificate: X509Certificate;
+    try {
+      certificate = new X509Certificate(block);
+    } catch (error) {
+      throw new Error('this file is not a certificate in PEM form (-----BEGIN CERTIFICATE-----)', { cause: error });
+    }
+    const days = Math.floor((Date.parse(certificate.validTo) - now) / DAY_MS);
+    if (days < 0) return [`this certificate expired on ${certificate.validTo}: the other side will refuse it`];
+    return days < EXPIRY_WARNING_DAYS ? [`this certificate expires in ${days} days: renew it`] : [];
+  });
+}
+
+function checkKey(content: Buffer): void {
+  if (content.includes('ENCRYPTED')) throw new Error('this private key has a passphrase: expected one without');
+  try {
+    createPrivateKey(content);
+  } catch (error) {
+    throw new Error('this file is not a private key in PEM form (-----BEGIN PRIVATE KEY-----)', { cause: error });
+  }
+}
