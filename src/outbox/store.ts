@@ -6,7 +6,7 @@ import { type Files, openForWriting } from './database.ts';
 import { openFault } from './disk-faults.ts';
 import type { Append, Lane, NewBatch, OutboxStats, StoredBatch } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
-import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, SLICE_BATCHES } from './retention.ts';
+import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, type Room, SLICE_BATCHES } from './retention.ts';
 import { type BatchRow, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
 
@@ -92,6 +92,10 @@ export class Store {
   cursor(machine: string): Cursor | undefined {
     const text = this.#sql.cursor.get(machine);
     return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  get room(): Room {
+    return readRoom(this.#sql);
   }
 
   stats(now: number): Omit<OutboxStats, 'maxBytes'> {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { codeOf } from '../../src/errors.ts';
 import type { Cursor } from '../../src/observation.ts';
 import { Archive } from '../../src/outbox/archive.ts';
 import { LANES, type Lane, type NewBatch } from '../../src/outbox/outbox.ts';
@@ -11,6 +12,8 @@ import { batch, bulky, valuesOf } from './support.ts';
 
 const RUNS = 12;
 const STEPS = 60;
+/** A budget whose hard limit is one page: no commit may make the file grow. */
+const NO_GROWTH = { maxBytes: 4096 - 8 * 1024 * 1024, maxAge: 1e9 };
 const MACHINES = ['m1', 'm2', 'm3'];
 
 interface Row {
@@ -25,8 +28,8 @@ interface Row {
 
 /** What the outbox promises, in the plainest form. */
 class Model {
-  readonly rows: Row[] = [];
-  readonly cursors = new Map<string, Cursor>();
+  rows: Row[] = [];
+  cursors = new Map<string, Cursor>();
 
   append({ machine, lane }: NewBatch, value: string): void {
     const seq = this.rows.filter((row) => row.machine === machine).length + 1;
@@ -83,6 +86,7 @@ for (const seed of seeds) {
     const { stream } = store;
     const model = new Model();
     let serial = 0;
+    let refused = 0;
 
     const someAppends = (): Group['appends'] =>
       Array.from({ length: Math.floor(random() * 4) }, () => {
@@ -121,6 +125,16 @@ for (const seed of seeds) {
       () => store.commit({ settled: [], holds: [], appends: someAppends() }, { now, budget }),
       () => store.commit({ ...someMarks(), appends: [] }, { now, budget }),
       () => store.tidy({ now, budget }),
+      () => {
+        const before = structuredClone({ rows: model.rows, cursors: model.cursors });
+        try {
+          store.commit({ ...someMarks(), appends: someAppends() }, { now, budget: NO_GROWTH });
+        } catch (error) {
+          if (codeOf(error) !== 'SQLITE_FULL') throw error;
+          Object.assign(model, before);
+          refused += 1;
+        }
+      },
       () => {
         budget = pick([
           { maxBytes: 1e9, maxAge: 1e9 },
@@ -167,6 +181,7 @@ for (const seed of seeds) {
       );
       t.same([...verify(archive, { quick: false })], []);
     }
+    t.comment(`${model.rows.length} batches, ${refused} commits refused for want of room`);
     store.close();
   });
 }

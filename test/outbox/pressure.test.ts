@@ -70,24 +70,24 @@ t.test('what the disk has no room for waits, is tried again and is stored whole 
   const dataDir = t.testdir();
   const { outbox, lines } = await open(t, dataDir, { maxBytes: 0, maxAge: 1e9 });
   // The file may pass its budget by 8 MiB; then SQLite answers SQLITE_FULL.
-  const appends = Array.from({ length: 24 }, (_, i) => {
+  const appends = Array.from({ length: 40 }, (_, i) => {
     const big = bulky(500 * KIB, { machine: 'big' });
     return outbox.append({ batches: [batch([i]), big], cursor: { machine: 'm1', cursor: { i } } });
   });
   await logged(lines, 'SQLITE_FULL');
   const before = (await outbox.cursor('m1')) as { i: number };
-  t.ok(before.i < 23, 'the cursor is not ahead of the batches');
+  t.ok(before.i < 39, 'the cursor is not ahead of the batches');
   t.equal((await claimAll(outbox)).length, 2 * (before.i + 1), 'entries are stored whole or not at all');
   outbox.setBudget({ maxBytes: 1e9, maxAge: 1e9 });
   await Promise.all(appends);
   const small = (await claimAll(outbox)).filter(({ machine }) => machine === 'm1');
   t.same(
     small.map((entry) => valuesOf(entry)[0]),
-    Array.from({ length: 24 }, (_, i) => i),
+    Array.from({ length: 40 }, (_, i) => i),
   );
   t.same(
     small.map(({ seq }) => seq),
-    Array.from({ length: 24 }, (_, i) => i + 1),
+    Array.from({ length: 40 }, (_, i) => i + 1),
   );
   const told = lines.filter((line) => /SQLITE_FULL|takes data again/.test(line));
   t.match(
@@ -95,6 +95,20 @@ t.test('what the disk has no room for waits, is tried again and is stored whole 
     [/^error: .*Nothing is dropped/, /^info: the disk takes data again/],
     'told once, and once that it is over',
   );
+});
+
+t.test('an acknowledgement is durable also while appends still find no room', async (t) => {
+  const { outbox, lines } = await open(t, t.testdir(), { maxBytes: 0, maxAge: 1e9 });
+  const small = outbox.append({ batches: [batch()] });
+  const appends = Array.from({ length: 40 }, () => outbox.append({ batches: [bulky(500 * KIB)] }));
+  await small;
+  await logged(lines, 'SQLITE_FULL');
+  await outbox.settle([1]);
+  t.not((await claimAll(outbox))[0]?.seq, 1);
+  const pending = Symbol();
+  t.equal(await Promise.race([appends.at(-1), turn(pending)]), pending);
+  outbox.setBudget({ maxBytes: 1e9, maxAge: 1e9 });
+  await Promise.all(appends);
 });
 
 t.test('acknowledgements get through a full disk and make the room that appends wait for', async (t) => {
