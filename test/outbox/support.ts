@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import type { Log } from '../../src/log.ts';
 import { openOutbox } from '../../src/outbox/client.ts';
 import { decodeBody } from '../../src/outbox/codec.ts';
@@ -6,31 +7,38 @@ import type { Budget, NewBatch, Outbox, StoredBatch } from '../../src/outbox/out
 
 export const ROOMY: Budget = { maxBytes: 1e9, maxAge: 1e9 };
 
-/** A log that keeps its lines. */
-export function recordingLog(): { log: Log; lines: string[] } {
+/** A log that keeps its lines and tells when one came. */
+export function recordingLog() {
   const lines: string[] = [];
+  const pushed = new EventEmitter();
   const at =
     (level: string) =>
     (...args: unknown[]) => {
       lines.push(`${level}: ${args.filter((arg) => typeof arg === 'string').join(' ')}`);
+      pushed.emit('line');
     };
   const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
-  return { log: log as unknown as Log, lines };
+  /** Resolves once there is a line with `text`. */
+  const logged = async (text: string): Promise<void> => {
+    while (!lines.some((line) => line.includes(text))) await once(pushed, 'line');
+  };
+  return { log: log as unknown as Log, lines, logged };
 }
 
 export interface Opened {
   readonly outbox: Outbox;
   readonly lines: string[];
+  logged(text: string): Promise<void>;
   readonly clock: { time: number; now(): number };
 }
 
 /** An outbox in its real thread, closed with the test. */
 export async function open(t: Tap, dataDir: string, budget: Budget = ROOMY): Promise<Opened> {
-  const { log, lines } = recordingLog();
+  const { log, lines, logged } = recordingLog();
   const clock = { time: 1_763_640_000_000, now: () => clock.time };
   const outbox = await openOutbox({ dataDir, budget, log, clock });
   t.teardown(() => outbox.close());
-  return { outbox, lines, clock };
+  return { outbox, lines, logged, clock };
 }
 
 interface Tap {
