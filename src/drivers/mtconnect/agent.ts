@@ -146,7 +146,8 @@ export class AgentStream {
     const { maxDocument, requestTimeout, silence } = this.#options;
     const boundary = boundaryOf(this.#answer.headers['content-type']);
     if (!this.isMultipart || boundary === undefined) {
-      const bytes = await this.#answer.readAll(requestTimeout, DOCUMENT_TIME_MS, maxDocument);
+      // A stream that hides behind another type would never end: it gets no longer than a request.
+      const bytes = await this.#answer.readAll(requestTimeout, requestTimeout, maxDocument);
       yield { document: expect(understand(this.#answer, bytes, this.#url), 'streams', this.#url), waited: 0 };
       return;
     }

@@ -118,7 +118,8 @@ export class Follower {
     try {
       const parts = stream.parts();
       let part = await this.#firstPart(parts);
-      if (stream.isMultipart && part !== undefined) yield* this.#enter('streaming');
+      if (part === undefined) return;
+      if (stream.isMultipart) yield* this.#enter('streaming');
       for (let lagging = 0; part !== undefined; part = await nextOf(parts)) {
         if (part.waited >= interval / 2) yield* this.#note(part.document);
         if ((yield* session.digest(part.document)) === 'moved') return;

@@ -6,6 +6,8 @@ const READS_PER_FILL = 3;
 const MIN_PERIOD_MS = 100;
 /** Rates over a shorter time are noise. */
 const MIN_SPAN_MS = 200;
+/** Until the rate is known, this is as long as a small buffer of a busy agent can be trusted. */
+const LEARNING_MS = 250;
 /** How much of a lower rate is believed at once; a higher one is believed fully. */
 const DECAY = 0.2;
 
@@ -42,7 +44,8 @@ export class BufferForecast {
 
   /** Milliseconds between two requests: what is wanted, or as much less as the buffer demands. */
   period(wanted: number): number {
-    return Math.min(wanted, Math.max(MIN_PERIOD_MS, this.fillTime / READS_PER_FILL));
+    const due = this.#rate === undefined ? LEARNING_MS : this.fillTime / READS_PER_FILL;
+    return Math.min(wanted, Math.max(MIN_PERIOD_MS, due));
   }
 
   /** Even the shortest period cannot be relied on to come before the buffer rolls over. */

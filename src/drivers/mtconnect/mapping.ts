@@ -29,8 +29,6 @@ export interface Mapping {
   readonly items: ReadonlyMap<string, MappedItem>;
   /** By signal, for the machine event. */
   readonly signals: ReadonlyMap<string, SignalInfo>;
-  /** Whether `state` waits for an Execution. */
-  readonly hasExecution: boolean;
 }
 
 /** Behind the name of a condition: the list of what is active. */
@@ -71,7 +69,7 @@ export function mapDevice(device: DeviceModel, signals: Readonly<Record<string, 
       drives: driveOf(item, execution, chosen.get('available')),
     },
   ]);
-  return { items: new Map(items), signals: infos, hasExecution: execution !== undefined };
+  return { items: new Map(items), signals: infos };
 }
 
 /** Of an item that the probe did not declare: by its name, or id, without conversion. */

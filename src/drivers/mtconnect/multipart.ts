@@ -4,6 +4,7 @@ import { Fault } from '../../errors.ts';
 const MAX_HEADERS = 16 * 1024;
 const INITIAL_ROOM = 64 * 1024;
 const LF = 10;
+const CR = 13;
 
 /**
  * Takes the bytes of a `multipart/mixed` or `multipart/x-mixed-replace` body (RFC 2046, 5.1) as they come, in pieces of
@@ -22,6 +23,8 @@ export class MultipartSplitter {
   #searched = 0;
   #state: 'boundary' | 'headers' | 'body' | 'ended' = 'boundary';
   #length: number | undefined;
+  /** The first boundary has come: a preamble lies behind. */
+  #hasBegun = false;
 
   /**
    * @param boundary as in the Content-Type
@@ -67,9 +70,14 @@ export class MultipartSplitter {
 
   /** Skips a preamble or the line break behind a part, and the boundary's own line. */
   #skipBoundary(): void {
+    if (this.#hasBegun) this.#skipLineBreaks();
     const at = this.#find(this.#delimiter);
+    // Noise where a boundary is due may stand for a part that was lost: it must be asked for again.
+    if (this.#hasBegun && at !== this.#start && this.#end - this.#start >= this.#delimiter.length) {
+      throw this.#fault('there is something else where a boundary is due');
+    }
     if (at === -1) {
-      this.#use(Math.max(this.#start, this.#end - this.#delimiter.length));
+      if (!this.#hasBegun) this.#use(Math.max(this.#start, this.#end - this.#delimiter.length));
       return;
     }
     this.#use(at);
@@ -80,9 +88,16 @@ export class MultipartSplitter {
     } else if (lineEnd !== -1) {
       this.#use(lineEnd + 1);
       this.#state = 'headers';
+      this.#hasBegun = true;
     } else if (this.#end - after > MAX_HEADERS) {
       throw this.#fault('a boundary line without an end');
     }
+  }
+
+  #skipLineBreaks(): void {
+    let at = this.#start;
+    while (at < this.#end && (this.#room[at] === LF || this.#room[at] === CR)) at += 1;
+    this.#use(at);
   }
 
   #readHeaders(): void {
@@ -120,7 +135,7 @@ export class MultipartSplitter {
     let end = at;
     // The line break before a boundary belongs to the boundary (RFC 2046, 5.1.1).
     if (end > this.#start && this.#room[end - 1] === LF) end -= 1;
-    if (end > this.#start && this.#room[end - 1] === 13) end -= 1;
+    if (end > this.#start && this.#room[end - 1] === CR) end -= 1;
     if (end - this.#start > this.#maxPart) throw this.#tooLarge(`${end - this.#start} bytes`);
     return this.#take(end, at);
   }

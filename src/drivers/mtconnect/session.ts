@@ -143,14 +143,12 @@ export class Session {
       return 'moved';
     }
     const { header } = document;
-    const events =
-      header.deviceModelChangeTime === this.#modelChange ? [] : [await this.#reprobe(header.deviceModelChangeTime)];
-    yield this.#reading(
-      this.#decode(document, { snapshot: false, from: position.next }),
-      header.nextSequence,
-      header,
-      events,
-    );
+    if (header.deviceModelChangeTime !== this.#modelChange) {
+      yield { observations: [], events: [await this.#reprobe(header.deviceModelChangeTime)] };
+      // An agent resolves a request's items when it comes: what new items said since is read again from here.
+      return 'moved';
+    }
+    yield this.#reading(this.#decode(document, { snapshot: false, from: position.next }), header.nextSequence, header);
     this.#stranded = false;
     return 'read';
   }

@@ -5,7 +5,7 @@ import { Fault } from '../../errors.ts';
 const MAX_DEPTH = 64;
 /** Room for the last tag and comments behind it. */
 const MAX_EPILOGUE = 4096;
-const LAST_TAG = /<\/?(?:[^\s<>/:]+:)?([^\s<>/:]+)[^<>]*>\s*(?:<!--.*?-->\s*)*$/s;
+const LAST_TAG = /<\/?(?:[^\s<>/:]+:)?([^\s<>/:]+)[^<>]*>\s*(?:<!--(?:(?!-->).)*-->\s*)*$/s;
 const ATTRIBUTES = ':@';
 const TEXT = '#text';
 const CDATA = '#cdata';
