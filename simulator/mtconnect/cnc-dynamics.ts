@@ -91,7 +91,7 @@ export class CncDynamics {
   read(item: SampleName): SimulatedValue {
     switch (item) {
       case 'Srpm':
-        return this.#spindle < 1 ? 0 : round(this.#spindle + 1.5 * this.#random.noise(), 1);
+        return this.#spindle < 10 ? 0 : round(this.#spindle + 1.5 * this.#random.noise(), 1);
       case 'Scmd':
         return this.spindleTarget;
       case 'Sload':

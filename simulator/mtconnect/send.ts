@@ -29,8 +29,8 @@ export async function send(
       return await gone(signal);
     case 'cut': {
       const framed = frame(body);
-      await write(response, framed.subarray(0, framed.length / 2), signal);
-      response.destroy();
+      // Not before it has left: destroying throws away what is still queued.
+      response.write(framed.subarray(0, framed.length / 2), () => response.destroy());
       return await gone(signal);
     }
     case 'garbage':
