@@ -1,7 +1,7 @@
 import { constants, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { UplinkConfig } from '../config/schema.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
-import { batchTopic, CONTRACT_VERSION, PAYLOAD_KEY, type Status } from '../wire/contract.ts';
+import { batchTopic, CONTRACT_VERSION, PAYLOAD_KEY } from '../wire/contract.ts';
 import type { PublishProperties } from './mqtt.ts';
 
 export type Compression = UplinkConfig['compression'];
@@ -46,11 +46,6 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
   const payload = compression === 'gzip' ? gzipSync(json, { level: constants.Z_BEST_SPEED }) : zstdCompressSync(json);
   const { contentType, userProperties } = PROPERTIES;
   return { topic, payload, properties: { contentType, userProperties: { ...userProperties, encoding: compression } } };
-}
-
-/** A status message (see `statusSchema`). */
-export function encodeStatus(status: Status): Buffer {
-  return Buffer.from(JSON.stringify(status));
 }
 
 /** Bytes of the PUBLISH packet with QoS 1 under MQTT 5 (3.3), to be held against the broker's Maximum Packet Size. */

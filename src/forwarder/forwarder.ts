@@ -7,12 +7,13 @@ import type { Outbox } from '../outbox/outbox.ts';
 import { Delivery } from './delivery.ts';
 import type { Sender } from './envelope.ts';
 import type { Link } from './mqtt.ts';
+import type { Identity } from './presence.ts';
 import { Quarantine } from './quarantine.ts';
 import type { LinkError } from './reasons.ts';
 import { Settler } from './settler.ts';
 import { STRIKES, Suspects } from './suspects.ts';
 import { Told } from './told.ts';
-import { type Identity, Uplink, type UplinkStatus } from './uplink.ts';
+import { Uplink, type UplinkStatus } from './uplink.ts';
 
 /** At a stop, acknowledgements of what is in flight are waited for so long. */
 const STOP_ACK_MS = 1000;
@@ -29,6 +30,8 @@ export interface ForwarderOptions {
   readonly clock: Clock;
   /** How often batches that were set aside are looked for, in milliseconds. */
   readonly returnCheckMs?: number;
+  /** Source of the backoff’s jitter, 0 to 1. */
+  readonly random?: () => number;
 }
 
 export interface ForwarderStatus extends UplinkStatus {
@@ -55,10 +58,17 @@ export class Forwarder {
   #acknowledged = 0;
 
   constructor(options: ForwarderOptions) {
-    const { outbox, uplink, identity, version, log, clock } = options;
+    const { outbox, uplink, identity, version, log, clock, random } = options;
     this.#options = options;
     this.#told = new Told(clock);
-    this.#uplink = new Uplink({ config: uplink, identity, version, log, clock });
+    this.#uplink = new Uplink({
+      config: uplink,
+      identity,
+      version,
+      log,
+      clock,
+      ...(random === undefined ? {} : { random }),
+    });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
     this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
     this.#sender = { tenant: identity.tenant, gateway: identity.id, stream: outbox.stream };
@@ -139,7 +149,7 @@ export class Forwarder {
       const hint = 'check its size and topic against the limits and the ACL of the broker';
       this.#quarantine.hold(poison, this.#sender, reason, hint);
     }
-    this.#uplink.lost(error);
+    this.#uplink.lost(error, delivery.inFlight);
   }
 
   /** The outbox breaks for good or closes: whoever owns it acts. What cannot be read now is asked for again. */

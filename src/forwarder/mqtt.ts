@@ -86,7 +86,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
   const client = new MqttClient((mqttClient, clientOptions) => {
     const stream = openStream(mqttClient, clientOptions);
     stream.on('error', (error: Error) => {
-      reason ??= socketError(error);
+      reason ??= socketError(error, isConnected);
     });
     return stream;
   }, clientOptions(options));
@@ -268,5 +268,5 @@ function clientError(error: Error, isConnected: boolean, protocol: Protocol): Li
       hint: 'check the network',
     });
   }
-  return socketError(error);
+  return socketError(error, isConnected);
 }

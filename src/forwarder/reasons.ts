@@ -102,6 +102,9 @@ const TRUST = 'set uplink.tls.ca to the PEM file of the CA that issued the broke
 const OWN_CERT = 'set uplink.tls.cert and key to a client certificate that the broker trusts';
 const REACH = 'check the cable, the route and the firewall';
 
+/** The other side has closed. */
+const CUT = /^(ECONNRESET|EPIPE|ECONNABORTED)$/;
+
 /** Codes of Node.js, OpenSSL and the system. TLS alerts are what the broker thinks of our certificate. */
 const SOCKET_ERRORS: readonly (readonly [RegExp, LinkCause, Reason])[] = [
   [/^ECONNREFUSED$/, 'network', { text: 'nothing listens there', hint: 'check uplink.url and that the broker runs' }],
@@ -109,7 +112,7 @@ const SOCKET_ERRORS: readonly (readonly [RegExp, LinkCause, Reason])[] = [
   [/^EAI_/, 'network', { text: 'the host name cannot be resolved', hint: 'check the network and the DNS server' }],
   [/^(EHOSTUNREACH|ENETUNREACH|ENETDOWN)$/, 'network', { text: 'the network does not reach it', hint: REACH }],
   [/^ETIMEDOUT$/, 'network', { text: 'nothing answers', hint: REACH }],
-  [/^(ECONNRESET|EPIPE|ECONNABORTED)$/, 'closed', { text: 'the broker cut the connection' }],
+  [CUT, 'closed', { text: 'the broker cut the connection' }],
   [
     /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_UNTRUSTED|CERT_SIGNATURE|INVALID_CA)/,
     'tls',
@@ -181,9 +184,10 @@ export function disconnectError(code: number, text?: string): LinkError {
   });
 }
 
-/** An error of the socket, of TLS or of the WebSocket handshake. */
-export function socketError(error: unknown): LinkError {
+/** An error of the socket, of TLS or of the WebSocket handshake, before or after the broker has accepted. */
+export function socketError(error: unknown, connected: boolean): LinkError {
   const code = codeOf(error);
+  if (!connected && code !== undefined && CUT.test(code)) return closedError(false, code);
   for (const [pattern, cause, { text, hint, heals }] of SOCKET_ERRORS) {
     if (code === undefined || !pattern.test(code)) continue;
     return new LinkError(`${text} (${code})`, { cause, code, hint, heals: heals ?? true, error });
@@ -195,15 +199,14 @@ export function socketError(error: unknown): LinkError {
   });
 }
 
-/** The broker closed the connection without an error. */
-export function closedError(connected: boolean): LinkError {
-  return connected
-    ? new LinkError('the broker closed the connection', { cause: 'closed', code: 'CLOSED' })
-    : new LinkError('the broker closed the connection before it answered', {
-        cause: 'closed',
-        code: 'CLOSED',
-        hint: 'check that scheme and port of uplink.url belong together, and whether it wants a client certificate',
-      });
+/** The broker closed the connection, before or after it had accepted. */
+export function closedError(connected: boolean, code = 'CLOSED'): LinkError {
+  if (connected) return new LinkError('the broker closed the connection', { cause: 'closed', code });
+  return new LinkError('the broker closed the connection before it answered', {
+    cause: 'closed',
+    code,
+    hint: 'check that scheme and port of uplink.url belong together, and whether it wants a client certificate',
+  });
 }
 
 /** Whether a broker may have ended the link because of what was published last. */

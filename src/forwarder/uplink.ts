@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from '../abort.ts';
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
-import type { GatewayConfig, UplinkConfig } from '../config/schema.ts';
+import type { UplinkConfig } from '../config/schema.ts';
 import { explain, Fault } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { CONTRACT_VERSION, type Status, statusTopic } from '../wire/contract.ts';
-import { encodeStatus, PROPERTIES } from './envelope.ts';
 import { type Link, type LinkOptions, openLink } from './mqtt.ts';
-import { LinkError, mayBlamePacket, type Protocol, publishHint, reasonText, refusesVersion5 } from './reasons.ts';
+import { type Identity, Presence } from './presence.ts';
+import { LinkError, type Protocol, refusesVersion5 } from './reasons.ts';
 import { TlsFiles } from './tls.ts';
 import { Told } from './told.ts';
 
@@ -16,12 +15,10 @@ import { Told } from './told.ts';
 const ASK_FOR_5_AGAIN_MS = 3_600_000;
 /** A link that lived so long was a good one, even if nothing was sent on it. */
 const STABLE_MS = 30_000;
-/** The status message is left out after the broker has closed on it so often in a row. */
-const BIRTH_STRIKES = 3;
+/** Links that the broker closed young and idle, in a row, before another client with the same id is suspected. */
+const IDLE_CLOSES = 3;
 /** How long the last status message may take on the way out. */
 const GOODBYE_MS = 200;
-
-export type Identity = Pick<GatewayConfig, 'tenant' | 'id' | 'site'>;
 
 export interface UplinkOptions {
   readonly config: UplinkConfig;
@@ -30,6 +27,8 @@ export interface UplinkOptions {
   readonly version: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Source of the jitter, 0 to 1. */
+  readonly random?: () => number;
 }
 
 export interface UplinkStatus {
@@ -48,6 +47,7 @@ export class Uplink {
   readonly #files: TlsFiles;
   readonly #backoff: Backoff;
   readonly #told: Told;
+  readonly #presence: Presence;
   #status: UplinkStatus;
   #error: string | undefined;
   #delay = 0;
@@ -57,16 +57,16 @@ export class Uplink {
   #isOutageTold = true;
   #only311Until = 0;
   #isFallbackTold = false;
-  #mayRetain = true;
-  #birthStrikes = 0;
+  #idleCloses = 0;
   #renewal = new AbortController();
 
   constructor(options: UplinkOptions) {
-    const { config, log, clock } = options;
+    const { config, log, clock, random } = options;
     this.#options = options;
     this.#files = new TlsFiles(config.tls, log, clock);
-    this.#backoff = new Backoff(config.backoff);
+    this.#backoff = new Backoff(config.backoff, random);
     this.#told = new Told(clock);
+    this.#presence = new Presence(options, this.#told);
     this.#downSince = clock.now();
     this.#status = { state: 'connecting', since: this.#downSince };
   }
@@ -100,17 +100,12 @@ export class Uplink {
       this.#enter({ state: 'connecting' });
       try {
         const link = await this.#open(signal);
-        await this.#greet(link, signal);
+        await this.#presence.birth(link, signal);
         this.#connected(link);
         return link;
       } catch (error) {
         if (signal.aborted) return undefined;
-        if (error instanceof LinkError && error.code === 154 && this.#mayRetain) {
-          this.#options.log.warn(`${this.#where}: the broker retains nothing: status is published without retain`);
-          this.#mayRetain = false;
-          continue;
-        }
-        this.lost(error);
+        if (!this.#presence.canDoWithout(error)) this.lost(error);
       }
     }
   }
@@ -120,17 +115,13 @@ export class Uplink {
     this.#backoff.reset();
   }
 
-  /** The link could not be opened or has ended; the next `connect` waits. */
-  lost(error: unknown): void {
+  /** The link could not be opened, or has ended with so many batches in flight; the next `connect` waits. */
+  lost(cause: unknown, inFlight = 0): void {
     const { clock, log } = this.#options;
     const now = clock.now();
-    if (this.#status.state === 'connected') {
-      this.#downSince = now;
-      if (performance.now() - this.#connectedAt >= STABLE_MS) {
-        this.#backoff.reset();
-        this.#told.forget();
-      }
-    }
+    const wasConnected = this.#status.state === 'connected';
+    if (wasConnected) this.#downSince = now;
+    const error = wasConnected ? this.#judgeLife(cause, inFlight) : cause;
     const heals = error instanceof LinkError ? error.heals : !(error instanceof Fault);
     this.#delay = heals ? this.#backoff.next() : this.#backoff.far();
     this.#error = explain(error);
@@ -144,6 +135,30 @@ export class Uplink {
     const times = count === 1 ? '' : ` (${count} times)`;
     const next = `Next attempt in ${(this.#delay / 1000).toFixed(1)} s.`;
     log[heals ? 'warn' : 'error'](`${this.#where}: ${this.#error}${times}. ${next}`);
+  }
+
+  /** What the end of an established link says; a link that lived long makes good for what was before. */
+  #judgeLife(cause: unknown, inFlight: number): unknown {
+    if (performance.now() - this.#connectedAt >= STABLE_MS) {
+      this.#backoff.reset();
+      this.#told.forget();
+      this.#idleCloses = 0;
+      return cause;
+    }
+    const isIdleClose = inFlight === 0 && cause instanceof LinkError && cause.why === 'closed';
+    this.#idleCloses = isIdleClose ? this.#idleCloses + 1 : 0;
+    if (this.#idleCloses < IDLE_CLOSES) return cause;
+    // Mosquitto 2.0 and brokers of 3.1.1 close the older of two links with one id without a word.
+    return new LinkError('the broker closes the link again and again while nothing is sent', {
+      cause: 'closed',
+      hint: `if another client connects with the id ${this.#clientId}, give each its own uplink.clientId`,
+      heals: false,
+    });
+  }
+
+  get #clientId(): string {
+    const { config, identity } = this.#options;
+    return config.clientId ?? `${identity.tenant}-${identity.id}`;
   }
 
   /** The link is replaced on purpose: the next `connect` does not wait. */
@@ -162,7 +177,7 @@ export class Uplink {
       link.destroy(new LinkError('stopped', { cause: 'ours' }));
       return;
     }
-    await within(GOODBYE_MS, this.#publishStatus(link, 'offline', 'stopped'));
+    await within(GOODBYE_MS, Promise.race([this.#presence.offline(link), link.closed]));
     await link.end();
   }
 
@@ -219,8 +234,8 @@ export class Uplink {
   }
 
   #linkOptions(protocol: Protocol, tls: LinkOptions['tls']): LinkOptions {
-    const { config, identity } = this.#options;
-    const clientId = config.clientId ?? `${identity.tenant}-${identity.id}`;
+    const { config } = this.#options;
+    const clientId = this.#clientId;
     const { username, password, token } = config.auth ?? {};
     return {
       url: config.url,
@@ -233,73 +248,7 @@ export class Uplink {
       connectTimeout: config.connectTimeout,
       tls,
       serverName: config.tls?.serverName,
-      will: {
-        topic: statusTopic(identity.tenant, identity.id),
-        payload: encodeStatus(this.#statusMessage('offline', 'lost')).toString(),
-        retain: this.#mayRetain,
-      },
+      will: this.#presence.will(),
     };
   }
-
-  /**
-   * The birth message goes out before any batch.
-   * @throws LinkError when the link ends on it
-   */
-  async #greet(link: Link, signal: AbortSignal): Promise<void> {
-    const { config, log, identity } = this.#options;
-    if (this.#birthStrikes >= BIRTH_STRIKES) return;
-    const abort = () => link.destroy(new LinkError('given up', { cause: 'ours' }));
-    const timer = setTimeout(() => link.destroy(noBirth(config.ackTimeout)), config.ackTimeout);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      const answer = await Promise.race([this.#publishStatus(link, 'online', 'birth'), link.closed]);
-      if (answer instanceof LinkError) throw answer;
-      this.#birthStrikes = 0;
-      const { code, text } = answer;
-      if (code < 128) return;
-      const topic = statusTopic(identity.tenant, identity.id);
-      const what = `${topic}: the broker refuses the status message: ${reasonText(code, text)}: ${publishHint(code)}`;
-      if (this.#told.count(what) !== undefined) log.error(what);
-    } catch (error) {
-      if (error instanceof LinkError && mayBlamePacket(error)) this.#birthStrikes += 1;
-      if (this.#birthStrikes === BIRTH_STRIKES) {
-        log.error(`the broker closes the link on the status message: it is left out. ${publishHint(135)}`);
-      }
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-    }
-  }
-
-  #publishStatus(link: Link, status: Status['status'], reason: Status['reason']) {
-    const { identity } = this.#options;
-    return link.publish(statusTopic(identity.tenant, identity.id), encodeStatus(this.#statusMessage(status, reason)), {
-      retain: this.#mayRetain,
-      properties: PROPERTIES,
-    });
-  }
-
-  #statusMessage(status: Status['status'], reason: Status['reason']): Status {
-    const { identity, version, clock } = this.#options;
-    return {
-      v: CONTRACT_VERSION,
-      tenant: identity.tenant,
-      gateway: identity.id,
-      status,
-      reason,
-      // A Last Will is written at the connect: its time would be that of the birth.
-      ...(reason === 'lost' ? {} : { t: clock.now() }),
-      version,
-      ...(identity.site === undefined ? {} : { site: identity.site }),
-    };
-  }
-}
-
-function noBirth(ackTimeout: number): LinkError {
-  return new LinkError(`the broker has not acknowledged the status message for ${ackTimeout / 1000} s`, {
-    cause: 'silent',
-    code: 'ACK',
-    hint: 'look at the broker’s log and load',
-  });
 }

@@ -28,7 +28,7 @@ t.test('knows what heals alone and what needs a person', async (t) => {
   t.notOk(disconnectError(142).heals, 'taken over');
   t.ok(disconnectError(139).heals, 'shutting down');
   for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ECONNRESET', 'EHOSTUNREACH']) {
-    t.ok(socketError(withCode(code)).heals, code);
+    t.ok(socketError(withCode(code), true).heals, code);
   }
   for (const code of [
     'SELF_SIGNED_CERT_IN_CHAIN',
@@ -40,14 +40,14 @@ t.test('knows what heals alone and what needs a person', async (t) => {
     'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
     'ERR_SSL_WRONG_VERSION_NUMBER',
   ]) {
-    const error = socketError(withCode(code));
+    const error = socketError(withCode(code), true);
     t.notOk(error.heals, code);
     t.ok(error.hint, `${code} says what to do`);
   }
 });
 
 t.test('finds the code that hides in an error of several addresses', async (t) => {
-  const error = socketError(new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNREFUSED')]));
+  const error = socketError(new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNREFUSED')]), false);
   t.match(explain(error), /nothing listens there \(ECONNREFUSED\): check uplink\.url and that the broker runs/);
 });
 
@@ -55,15 +55,16 @@ t.test('takes a refusal of the version for a broker of 3.1.1, and nothing else',
   t.equal(refusesVersion5(connackError('5', 132)), 'yes');
   t.equal(refusesVersion5(connackError('5', 1)), 'yes', 'return code of a broker that answers in 3.1.1');
   t.equal(refusesVersion5(closedError(false)), 'perhaps');
+  t.equal(refusesVersion5(socketError(withCode('ECONNRESET'), false)), 'perhaps');
   t.equal(refusesVersion5(connackError('5', 135)), 'no');
-  t.equal(refusesVersion5(socketError(withCode('ECONNREFUSED'))), 'no');
+  t.equal(refusesVersion5(socketError(withCode('ECONNREFUSED'), true)), 'no');
 });
 
 t.test('blames a packet only where the broker closed', async (t) => {
   t.ok(mayBlamePacket(closedError(true)));
-  t.ok(mayBlamePacket(socketError(withCode('ECONNRESET'))));
+  t.ok(mayBlamePacket(socketError(withCode('ECONNRESET'), true)));
   t.ok(mayBlamePacket(disconnectError(149)));
   t.notOk(mayBlamePacket(disconnectError(139)), 'shutting down');
   t.notOk(mayBlamePacket(disconnectError(142)), 'taken over');
-  t.notOk(mayBlamePacket(socketError(withCode('ETIMEDOUT'))));
+  t.notOk(mayBlamePacket(socketError(withCode('ETIMEDOUT'), true)));
 });

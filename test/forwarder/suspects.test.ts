@@ -34,7 +34,7 @@ t.test('an acknowledgement takes the strikes away', async (t) => {
 
 t.test('a network that breaks, a broker that shuts down or closes late is no strike', async (t) => {
   const suspects = new Suspects();
-  const cut = socketError(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
+  const cut = socketError(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }), true);
   for (let n = 0; n < 5; n += 1) {
     t.equal(suspects.lost(cut, inFlight(1)), undefined);
     t.equal(suspects.lost(disconnectError(139), inFlight(1)), undefined);

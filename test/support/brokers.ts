@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Aedes, type AedesOptions } from 'aedes';
+import { createWebSocketStream, WebSocketServer } from 'ws';
 
 const READY_MS = 5000;
 
@@ -114,10 +116,24 @@ export interface EmbeddedBroker extends AsyncDisposable {
   readonly aedes: Aedes;
 }
 
-/** Starts aedes on 127.0.0.1. */
-export async function startAedes(options: AedesOptions = {}): Promise<EmbeddedBroker> {
+type Listen = (handle: Aedes['handle']) => Server;
+
+/** Serves MQTT over the WebSockets of an HTTP or HTTPS server that does not listen yet. */
+export function webSocketListener(server: HttpServer): Listen {
+  return (handle) => {
+    const webSockets = new WebSocketServer({ server });
+    webSockets.on('connection', (socket, request) => handle(createWebSocketStream(socket), request));
+    return server;
+  };
+}
+
+/** Starts aedes on 127.0.0.1: over TCP, or whatever `listen` makes of it. */
+export async function startAedes(
+  options: AedesOptions = {},
+  listen: Listen = (handle) => createServer(handle),
+): Promise<EmbeddedBroker> {
   const aedes = await Aedes.createBroker(options);
-  const server = createServer(aedes.handle);
+  const server = listen(aedes.handle);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

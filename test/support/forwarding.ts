@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import type { UplinkConfig } from '../../src/config/schema.ts';
 import { Forwarder } from '../../src/forwarder/forwarder.ts';
 import type { Lane, NewBatch, Outbox } from '../../src/outbox/outbox.ts';
@@ -23,7 +23,7 @@ export function testLog(): TestLog {
     for (const look of waiting) look();
   };
   return {
-    log: pino({ base: null }, { write }),
+    log: pino({ base: null, level: 'debug' }, { write }),
     lines,
     count: (pattern) => lines.filter((line) => pattern.test(line)).length,
     line(pattern) {
@@ -70,12 +70,21 @@ export function startForwarder(
   test: { teardown(end: () => Promise<unknown>): void },
   outbox: Outbox,
   uplink: UplinkConfig,
-  clock: Clock = { now: () => Date.now() },
+  { clock = systemClock, random }: { clock?: Clock; random?: () => number } = {},
 ): Running {
   const records = testLog();
   const { log } = records;
   const returnCheckMs = 50;
-  const forwarder = new Forwarder({ outbox, uplink, identity: IDENTITY, version: '1.2.3', log, clock, returnCheckMs });
+  const forwarder = new Forwarder({
+    outbox,
+    uplink,
+    identity: IDENTITY,
+    version: '1.2.3',
+    log,
+    clock,
+    returnCheckMs,
+    ...(random === undefined ? {} : { random }),
+  });
   const abort = new AbortController();
   const done = forwarder.run(abort.signal);
   const stop = async () => {

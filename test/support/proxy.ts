@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A TCP proxy on 127.0.0.1 with the faults of a network. */
-export interface Proxy extends AsyncDisposable {
+export interface FaultyProxy extends AsyncDisposable {
   readonly port: number;
   /** Connections accepted so far. */
   readonly accepted: number;
@@ -11,12 +11,14 @@ export interface Proxy extends AsyncDisposable {
   mode: 'flow' | 'blackHole' | 'refuse';
   /** Milliseconds that each chunk waits on its way. */
   latency: number;
+  /** Is shown what the clients of each connection send. */
+  watch: ((connection: number, chunk: Buffer) => void) | undefined;
   /** Cuts all connections with RST. */
   cut(): void;
 }
 
 /** Starts a proxy in front of a port on 127.0.0.1. */
-export async function startProxy(target: number): Promise<Proxy> {
+export async function startProxy(target: number): Promise<FaultyProxy> {
   const sockets = new Set<Socket>();
   let accepted = 0;
 
@@ -41,6 +43,8 @@ export async function startProxy(target: number): Promise<Proxy> {
     accepted += 1;
     if (proxy.mode === 'refuse') return client.resetAndDestroy();
     const upstream = connect(target, '127.0.0.1');
+    const connection = accepted;
+    client.on('data', (chunk) => proxy.watch?.(connection, chunk));
     forward(client, upstream);
     forward(upstream, client);
     return undefined;
@@ -48,13 +52,14 @@ export async function startProxy(target: number): Promise<Proxy> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
-  const proxy: Proxy = {
+  const proxy: FaultyProxy = {
     port: (server.address() as AddressInfo).port,
     get accepted() {
       return accepted;
     },
     mode: 'flow',
     latency: 0,
+    watch: undefined,
     cut() {
       for (const socket of sockets) socket.resetAndDestroy();
     },
