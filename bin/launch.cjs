@@ -17,8 +17,24 @@ if (version[0] < MINIMUM[0] || (version[0] === MINIMUM[0] && version[1] < MINIMU
   process.exit(1);
 }
 
-// A clone runs from its source; a package holds only what was compiled (Node.js strips no types under node_modules).
+// What was compiled (`npm run build`, which `npm ci` does too) starts faster and needs 30 MB less than the source, whose
+// types Node.js has to strip. A clone whose source has changed since runs from the source.
 var root = path.join(__dirname, '..');
+var compiled = path.join(root, 'dist', 'src', 'main.js');
 var source = path.join(root, 'src', 'main.ts');
-var main = fs.existsSync(source) ? source : path.join(root, 'dist', 'src', 'main.js');
-import(url.pathToFileURL(main).href);
+
+function newest(folder) {
+  return fs.readdirSync(folder, { withFileTypes: true }).reduce(function (latest, entry) {
+    var file = path.join(folder, entry.name);
+    return Math.max(latest, entry.isDirectory() ? newest(file) : fs.statSync(file).mtimeMs);
+  }, 0);
+}
+
+function isCurrent() {
+  if (!fs.existsSync(compiled)) return false;
+  if (!fs.existsSync(source)) return true;
+  var built = fs.statSync(compiled).mtimeMs;
+  return newest(path.join(root, 'src')) <= built && newest(path.join(root, 'simulator')) <= built;
+}
+
+import(url.pathToFileURL(isCurrent() ? compiled : source).href);

@@ -4,6 +4,7 @@ import { driverSettings } from '../src/cli/load-config.ts';
 import { configJsonSchema } from '../src/config/json-schema.ts';
 import { configReference } from '../src/config/reference-docs.ts';
 import { codeOf } from '../src/errors.ts';
+import { WIRE_SCHEMA_NAMES, wireJsonSchema } from '../src/wire/json-schema.ts';
 
 /**
  * Writes every file that is made from the source: `node scripts/generate.ts`. With `--check` it writes nothing, names
@@ -22,6 +23,10 @@ const drivers = driverSettings();
 const files: readonly Generated[] = [
   { path: 'config/edge-gateway.schema.json', content: json(configJsonSchema(drivers)) },
   { path: 'docs/config.md', content: configReference(drivers) },
+  ...WIRE_SCHEMA_NAMES.map((name) => ({
+    path: `docs/contract/${name}.schema.json`,
+    content: json(wireJsonSchema(name)),
+  })),
 ];
 
 const root = join(import.meta.dirname, '..');

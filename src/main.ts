@@ -39,7 +39,8 @@ await yargs(hideBin(process.argv))
   .alias('h', 'help')
   .wrap(Math.min(120, process.stdout.columns ?? 120))
   .fail((message, error, parser) => {
-    if (error !== undefined && error !== null) throw error;
+    // A usage error has a message; what a handler throws has none.
+    if (!message) throw error;
     process.stderr.write(`${parser.help()}\n\nedge-gateway: ${message}\n`);
     process.exit(EXIT.usage);
   })

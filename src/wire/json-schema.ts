@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { eventBatchSchema, statusSchema, telemetrySchema } from './contract.ts';
+
+/** What is published, by name, as JSON Schema 2020-12; docs/contract/ holds them as files. */
+export const WIRE_SCHEMAS = { telemetry: telemetrySchema, event: eventBatchSchema, status: statusSchema } as const;
+export type WireSchemaName = keyof typeof WIRE_SCHEMAS;
+export const WIRE_SCHEMA_NAMES = Object.keys(WIRE_SCHEMAS) as readonly WireSchemaName[];
+
+/** The JSON Schema of one of the messages. */
+export function wireJsonSchema(name: WireSchemaName): object {
+  return { title: `edge-gateway ${name}, contract v1`, ...z.toJSONSchema(WIRE_SCHEMAS[name], { io: 'input' }) };
+}
