@@ -1,23 +1,26 @@
 import type { CommandModule } from 'yargs';
 
-const KINDS = ['config'] as const;
+const KINDS = ['config', 'telemetry', 'event', 'status'] as const;
+type Kind = (typeof KINDS)[number];
 
-export const schemaCommand: CommandModule<object, { kind: (typeof KINDS)[number] }> = {
+export const schemaCommand: CommandModule<object, { kind: Kind }> = {
   command: 'schema [kind]',
   describe: 'Print the JSON Schema of the config, or of what is published',
   builder: (yargs) =>
     yargs.positional('kind', { choices: KINDS, default: 'config' as const, describe: 'What to describe' }),
   handler: async ({ kind }) => {
-    process.stdout.write(`${JSON.stringify(await schemaOf[kind](), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(await schemaOf(kind), null, 2)}\n`);
   },
 };
 
-const schemaOf = {
-  config: async () => {
-    const [{ configJsonSchema }, { driverSettings }] = await Promise.all([
-      import('../config/json-schema.ts'),
-      import('./load-config.ts'),
-    ]);
-    return configJsonSchema(driverSettings());
-  },
-} satisfies Record<(typeof KINDS)[number], () => Promise<unknown>>;
+async function schemaOf(kind: Kind): Promise<object> {
+  if (kind !== 'config') {
+    const { wireJsonSchema } = await import('../wire/json-schema.ts');
+    return wireJsonSchema(kind);
+  }
+  const [{ configJsonSchema }, { driverSettings }] = await Promise.all([
+    import('../config/json-schema.ts'),
+    import('./load-config.ts'),
+  ]);
+  return configJsonSchema(driverSettings());
+}

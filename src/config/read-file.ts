@@ -21,7 +21,7 @@ export function readBounded(path: string, maxBytes: number): Buffer {
   } finally {
     if (file !== undefined) closeSync(file);
   }
-  throw new Error(`is larger than ${maxBytes / 1024} KiB`);
+  throw new Error(`it is larger than ${maxBytes / 1024} KiB`);
 }
 
 function trouble(error: unknown): string {

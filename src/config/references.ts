@@ -1,18 +1,15 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Finding } from './finding.ts';
+import { checkKey, isPair, judgeCertificates } from './pem.ts';
 import { readBounded } from './read-file.ts';
 import { REFERENCE, type ReferenceKind, references, Secret } from './secrets.ts';
-import { type Path, visit } from './visit.ts';
+import { type Path, pathText, visit } from './visit.ts';
 
 /** A token or password is short, a certificate bundle is not. */
 const MAX_FILE_BYTES = 1024 * 1024;
-/** A certificate that ends sooner is worth a warning. */
-const EXPIRY_WARNING_DAYS = 30;
-const DAY_MS = 86_400_000;
 /** Mode bit of a file that every user of the computer may read. */
 const READABLE_BY_OTHERS = 0o004;
 
@@ -39,17 +36,25 @@ export function resolveReferences(
 ): { resolved: Resolved[]; findings: Finding[] } {
   const resolved: Resolved[] = [];
   const findings: Finding[] = [];
+  const contents = new Map<string, Buffer>();
   for (const { schema: leaf, value, path } of visit(schema, data)) {
     const kind = references.get(leaf)?.kind;
-    if (kind === undefined || typeof value !== 'string' || value === '') continue;
+    if (kind === undefined || typeof value !== 'string' || !isWellFormed(kind, value)) continue;
     try {
       const outcome = resolveOne(kind, value, surroundings);
       resolved.push({ path, value: outcome.value });
       findings.push(...outcome.warnings.map((message) => ({ path, message, level: 'warning' as const })));
+      if (outcome.content !== undefined) contents.set(pathText(path), outcome.content);
     } catch (error) {
       findings.push({ path, message: messageOf(error), level: error instanceof Absent ? 'absent' : 'error' });
       // Known by its reference, for a check on another computer.
-      if (kind === 'secret' && REFERENCE.test(value)) resolved.push({ path, value: new Secret(value) });
+      if (kind === 'secret') resolved.push({ path, value: new Secret(value) });
+    }
+    // By convention a certificate and its key are the neighbours `cert` and `key`.
+    const cert = contents.get(pathText([...path.slice(0, -1), 'cert']));
+    const key = contents.get(pathText(path));
+    if (kind === 'key' && cert !== undefined && key !== undefined && !isPair(cert, key)) {
+      findings.push({ path, message: 'this private key does not belong to the certificate in cert' });
     }
   }
   return { resolved, findings };
@@ -61,6 +66,14 @@ class Absent extends Error {}
 interface Outcome {
   readonly value: Secret | string;
   readonly warnings: readonly string[];
+  /** Of a certificate or key. */
+  readonly content?: Buffer;
+}
+
+/** What is not, the schema tells. */
+function isWellFormed(kind: ReferenceKind, text: string): boolean {
+  if (kind === 'secret') return REFERENCE.test(text);
+  return text !== '' && (!text.startsWith('${') || text.startsWith('${credential:'));
 }
 
 function resolveOne(kind: ReferenceKind, text: string, surroundings: Surroundings): Outcome {
@@ -68,18 +81,16 @@ function resolveOne(kind: ReferenceKind, text: string, surroundings: Surrounding
   const [, source, name] = REFERENCE.exec(text) ?? [];
   const credential = source === 'credential' && name !== undefined;
   const path = credential ? credentialPath(name, surroundings) : resolve(surroundings.folder, text);
-  // The schema refuses other references where a path is expected.
-  if (kind === 'folder' || (text.startsWith('${') && !credential)) return { value: path, warnings: [] };
+  if (kind === 'folder') return { value: path, warnings: [] };
   const content = read(path);
-  if (kind === 'certificate') return { value: path, warnings: judgeCertificates(content, surroundings.now) };
-  if (kind === 'key') checkKey(content);
-  return { value: path, warnings: kind === 'key' ? judgeMode(path, 'private key') : [] };
+  if (kind === 'file') return { value: path, warnings: [] };
+  if (kind === 'certificate') return { value: path, warnings: judgeCertificates(content, surroundings.now), content };
+  checkKey(content);
+  return { value: path, warnings: judgeMode(path, 'private key'), content };
 }
 
 function resolveSecret(reference: string, surroundings: Surroundings): Outcome {
-  const [, source, name] = REFERENCE.exec(reference) ?? [];
-  // The schema tells what is not a reference, and must not have it repeated.
-  if (name === undefined) return { value: new Secret(''), warnings: [] };
+  const [, source, name] = REFERENCE.exec(reference) as unknown as [string, string, string];
   if (source === 'env') {
     const text = surroundings.env[name];
     if (text === undefined) throw new Absent(`the environment variable ${name} is not set`);
@@ -118,29 +129,4 @@ function read(path: string): Buffer {
 function judgeMode(path: string, what: string): string[] {
   const open = (statSync(path).mode & READABLE_BY_OTHERS) !== 0;
   return open ? [`every user of this computer may read this ${what}: chmod o-r ${path}`] : [];
-}
-
-function judgeCertificates(content: Buffer, now: number): string[] {
-  const blocks = content.toString('latin1').match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
-  // Without PEM armour it may still be a DER certificate.
-  return (blocks ?? [content]).flatMap((block) => {
-    let certificate: X509Certificate;
-    try {
-      certificate = new X509Certificate(block);
-    } catch (error) {
-      throw new Error('this file is not a certificate in PEM form (-----BEGIN CERTIFICATE-----)', { cause: error });
-    }
-    const days = Math.floor((Date.parse(certificate.validTo) - now) / DAY_MS);
-    if (days < 0) return [`this certificate expired on ${certificate.validTo}: the other side will refuse it`];
-    return days < EXPIRY_WARNING_DAYS ? [`this certificate expires in ${days} days: renew it`] : [];
-  });
-}
-
-function checkKey(content: Buffer): void {
-  if (content.includes('ENCRYPTED')) throw new Error('this private key has a passphrase: expected one without');
-  try {
-    createPrivateKey(content);
-  } catch (error) {
-    throw new Error('this file is not a private key in PEM form (-----BEGIN PRIVATE KEY-----)', { cause: error });
-  }
 }

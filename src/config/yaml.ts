@@ -61,16 +61,19 @@ const WORDS: Readonly<Record<string, string>> = {
   UNEXPECTED_TOKEN: 'this does not belong here: is a quote, a bracket or a comma missing before it?',
 };
 
+const BARE_REFERENCE = 'inside { } a reference must be in quotes: "${env:NAME}"';
+
 /** Reads one YAML 1.2 document; anchors and aliases are fine. Never throws. */
 export function parseYaml(text: string): ParsedYaml {
+  // Filled here, since the parser overlooks lines inside of broken { }.
   const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
-    // To the counter an empty text has no first line.
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { line, column: col };
   };
   const document = parseDocument(text, {
-    lineCounter: lines,
     prettyErrors: false,
     // The parser compares every key with every other; `misuses` does not.
     uniqueKeys: false,
@@ -79,12 +82,15 @@ export function parseYaml(text: string): ParsedYaml {
   const locate = (path: Path, at: 'key' | 'value') => position(offsetOf(document, path, at));
   const unusable = (errors: readonly SyntaxFinding[]) => ({ errors, usable: false, data: undefined, locate });
 
-  const syntax = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  const syntax = [...document.errors, ...document.warnings]
+    .sort((a, b) => a.pos[0] - b.pos[0])
+    .filter(({ pos }, i, all) => pos[0] !== all[i - 1]?.pos[0]);
   if (syntax.length > 0) {
     return unusable(
-      syntax
-        .slice(0, MAX_SYNTAX_ERRORS)
-        .map(({ code, pos }) => ({ ...position(pos[0]), message: WORDS[code] ?? 'this is not YAML' })),
+      syntax.slice(0, MAX_SYNTAX_ERRORS).map(({ code, pos }) => {
+        const reference = text.startsWith('${', pos[0] - 1);
+        return { ...position(pos[0]), message: reference ? BARE_REFERENCE : (WORDS[code] ?? 'this is not YAML') };
+      }),
     );
   }
   const found = misuses(document);
