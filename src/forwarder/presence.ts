@@ -60,6 +60,7 @@ export class Presence {
     const abort = () => link.destroy(new LinkError('given up', { cause: 'ours' }));
     const timer = setTimeout(() => link.destroy(unanswered(config.ackTimeout)), config.ackTimeout);
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     try {
       const answer = await Promise.race([this.#publish(link, 'online', 'birth'), link.closed]);
       if (answer instanceof LinkError) throw answer;

@@ -83,6 +83,7 @@ export class Uplink {
   /** Watches the certificate files until `signal` aborts. */
   watch(signal: AbortSignal): void {
     this.#files.watch(() => {
+      if (this.#renewal.signal.aborted) return;
       this.#options.log.info('the certificate files have changed: connecting anew');
       this.#renewal.abort();
     }, signal);
@@ -134,7 +135,8 @@ export class Uplink {
     this.#isOutageTold = true;
     const times = count === 1 ? '' : ` (${count} times)`;
     const next = `Next attempt in ${(this.#delay / 1000).toFixed(1)} s.`;
-    log[heals ? 'warn' : 'error'](`${this.#where}: ${this.#error}${times}. ${next}`);
+    const fields = error instanceof Fault ? {} : { err: error };
+    log[heals ? 'warn' : 'error'](fields, `${this.#where}: ${this.#error}${times}. ${next}`);
   }
 
   /** What the end of an established link says; a link that lived long makes good for what was before. */

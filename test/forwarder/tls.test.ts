@@ -150,6 +150,7 @@ t.test('renewed files replace the link once they belong together, and nothing is
   await outbox.until(allDelivered);
   t.match(broker.log, /acme-gw-01.*u'old'/);
   t.match(broker.log, /acme-gw-01.*u'renewed'/);
+  t.equal(broker.log.match(/Received PUBLISH .*telemetry/g)?.length, 5);
   t.equal(count(/^(warn|error)/), 0, 'that is no outage');
 });
 
