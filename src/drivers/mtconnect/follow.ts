@@ -111,7 +111,7 @@ export class Follower {
   async *#stream(): AsyncGenerator<Reading> {
     const { client, session, settings } = this.#options;
     const interval = Math.round(this.#forecast.period(settings.interval));
-    const { heartbeat } = settings;
+    const heartbeat = Math.max(1, Math.round(settings.heartbeat));
     const request = { device: session.path, from: session.from, count: session.count, interval, heartbeat };
     // No answer at all is a fault of the link and no refusal to stream.
     const stream = await client.openStream(request, this.#signal);

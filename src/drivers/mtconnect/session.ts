@@ -106,7 +106,10 @@ export class Session {
 
   /** Observations to ask for at once: agents refuse more than their buffer holds. */
   get count(): number {
-    return Math.min(this.#options.settings.count, this.#agent.header.bufferSize ?? Number.POSITIVE_INFINITY);
+    return Math.max(
+      1,
+      Math.min(this.#options.settings.count, this.#agent.header.bufferSize ?? Number.POSITIVE_INFINITY),
+    );
   }
 
   /** Goes on from a cursor of this device, or begins with a snapshot. */

@@ -3,9 +3,6 @@ import { Fault } from '../../errors.ts';
 
 /** Deeper nesting than any device model has. */
 const MAX_DEPTH = 64;
-/** Room for the last tag and comments behind it. */
-const MAX_EPILOGUE = 4096;
-const LAST_TAG = /<\/?(?:[^\s<>/:]+:)?([^\s<>/:]+)[^<>]*>\s*(?:<!--(?:(?!-->).)*-->\s*)*$/s;
 const ATTRIBUTES = ':@';
 const TEXT = '#text';
 const CDATA = '#cdata';
@@ -32,13 +29,17 @@ const parser = new XMLParser({
   ignorePiTags: true,
   maxNestedTags: MAX_DEPTH,
   jPath: false,
+  // Tells where the root ends.
+  captureMetaData: true,
 });
+const META = XMLParser.getMetaDataSymbol() as unknown as keyof Element;
 
 /**
  * The root element of an XML document from an untrusted sender. Namespace prefixes are removed. A document type
  * declaration is refused, so there are no entities to expand (OWASP "XML External Entity Prevention"); the size is
- * capped by whoever received the bytes. Within elements it is as lenient as fast-xml-parser (agents send a raw `&` in
- * alarm texts), but a document whose root is not closed has been cut and is refused.
+ * capped by whoever received the bytes. It is as lenient as fast-xml-parser (agents send a raw `&` in alarm texts) with
+ * one exception: where the tags do not end with the root's, the document has been cut or a raw `<` has shifted its
+ * levels, so that elements would be missed in silence. Such a document is refused.
  * @param from what sent it, for messages
  * @throws Fault of the machine where it is no XML
  */
@@ -55,8 +56,9 @@ export function parseXml(bytes: Uint8Array, from: string): Element {
   const nodes = parseNodes(text, from);
   const root = nodes.find((node) => nameOf(node) !== TEXT);
   if (root === undefined) throw notXml(from, text);
-  if (LAST_TAG.exec(text.slice(-MAX_EPILOGUE))?.[1] !== nameOf(root)) {
-    throw new Fault('machine', `${from} sent a document that was cut off after ${bytes.length} bytes`);
+  const end = (root[META] as unknown as { endIndex?: number }).endIndex;
+  if (end === undefined || !/^(\s|<!--.*?-->)*$/s.test(text.slice(end))) {
+    throw new Fault('machine', `${from} sent a document of ${bytes.length} bytes that is cut off or wrongly nested`);
   }
   return root;
 }

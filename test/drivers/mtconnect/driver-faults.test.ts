@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import t, { type Test } from 'tap';
 import { type AgentOptions, SimulatedAgent } from '../../../simulator/mtconnect/agent.ts';
 import type { FaultKind } from '../../../simulator/mtconnect/fault.ts';
 import { explain, type Fault } from '../../../src/errors.ts';
+import { type Certificate, createAuthority, noOpenssl } from '../../support/certificates.ts';
 import { booked, collect, driverFor, producedFrom, seen, type Yielded } from './support.ts';
 
 async function running(t: Test, options: AgentOptions = {}): Promise<SimulatedAgent> {
@@ -223,4 +225,23 @@ t.test('wrong addresses are told in a sentence with a hint', async (t) => {
     await told(await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<a><b/>')),
     /broke the connection/,
   );
+});
+
+t.test('https: an unknown CA is refused with a hint, a CA of one’s own is accepted', { skip: noOpenssl }, async (t) => {
+  const authority = createAuthority(t.testdir());
+  const pem = ({ cert, key }: Certificate) => ({ cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') });
+  const agent = await running(t, { tls: pem(authority.issue('agent')) });
+  const { url } = agent;
+  await t.rejects(collect(driverFor(url), {}), { name: 'Fault', message: /unknown CA/, hint: /`ca`/ });
+  const yielded = await collect(driverFor(url, { ca: authority.ca }), { until: (y) => y.of('driver').length > 0 });
+  t.match(yielded.of('driver'), [{ state: 'streaming' }]);
+  await t.rejects(collect(driverFor(url, { ca: '/no/such.pem' }), {}), {
+    name: 'Fault',
+    of: 'config',
+    message: /no\/such/,
+  });
+  const other = await running(t, { tls: pem(authority.issue('other', { san: 'DNS:elsewhere' })) });
+  await t.rejects(collect(driverFor(other.url, { ca: authority.ca }), {}), { message: /for another name/ });
+  const old = await running(t, { tls: pem(authority.issue('old', { days: -1 })) });
+  await t.rejects(collect(driverFor(old.url, { ca: authority.ca }), {}), { message: /not valid now/, hint: /renew/ });
 });

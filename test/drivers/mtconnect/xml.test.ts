@@ -39,8 +39,15 @@ t.test('a web page, another text, nothing at all and a cut document are clear fa
   t.throws(() => parse(''), { message: /not XML/ });
   t.throws(() => parse('{"a":1}'), { message: /not XML/ });
   t.throws(() => parse('<a><b>1</b><b>2</'), { name: 'Fault' });
-  t.throws(() => parse('<a><b>1</b><b>2</b>'), { message: /cut off after 19 bytes/ });
+  t.throws(() => parse('<a><b>1</b><b>2</b>'), { message: /of 19 bytes that is cut off/ });
   t.throws(() => parse('<a><b x="1'), { name: 'Fault' });
+});
+
+t.test('a raw < shifts the levels, which is refused and not half read', async (t) => {
+  const listed = (text: string) => `<s><c><Fault>${text}</Fault></c><c><x/></c></s>`;
+  t.equal(childrenOf(parse(listed('5 bar'))).length, 2);
+  t.throws(() => parse(listed('p < 5 bar')), { name: 'Fault', message: /wrongly nested/ });
+  t.throws(() => parse(listed('</p>')), { name: 'Fault', message: /wrongly nested/ });
 });
 
 t.test('caps the depth', async (t) => {
