@@ -30,6 +30,7 @@ export const demoCommand: CommandModule<object, { duration: string; json: boolea
     process.stdout.write(json ? `${JSON.stringify(summary, undefined, 2)}\n` : table(summary));
     const clean =
       summary.missing === 0 &&
+      summary.repeated === 0 &&
       summary.missingBatches === 0 &&
       summary.gaps === 0 &&
       summary.invalid === 0 &&

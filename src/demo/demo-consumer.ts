@@ -1,10 +1,19 @@
 import { untilAborted } from '../abort.ts';
 import { Bell } from '../bell.ts';
-import { receive } from '../consumer/consumer.ts';
+import { type ReceiveOptions, receive } from '../consumer/consumer.ts';
 import type { Received } from '../consumer/inbox.ts';
+import type { LinkOptions } from '../consumer/link.ts';
 import { Summary } from '../consumer/summary.ts';
 import { observationsOf } from '../wire/codec.ts';
 import type { Sighting, Tally } from './tally.ts';
+
+/** What the consumer's own books say. */
+export interface ConsumerFigures {
+  readonly duplicatesRemoved: number;
+  readonly missingBatches: number;
+  readonly gaps: number;
+  readonly invalid: number;
+}
 
 /** The reference consumer of the demo: enters what it receives into the tally. */
 export class DemoConsumer implements AsyncDisposable {
@@ -14,21 +23,21 @@ export class DemoConsumer implements AsyncDisposable {
   /** `machine signal` → the data item that it is read from, as the machine events say. */
   readonly #sources = new Map<string, string>();
   /** Came before the event that says what its signal is. */
-  #unexplained: { sighting: Sighting; at: number }[] = [];
+  #unexplained: { sighting: Omit<Sighting, 'source'>; at: number }[] = [];
   readonly #contacts = new Set<string>();
   readonly #contact = new Bell();
   readonly #subscription: ReturnType<typeof receive>;
   readonly #ready = Promise.withResolvers<void>();
   #done: Promise<void> = Promise.resolve();
 
-  private constructor(url: string, tally: Tally) {
+  private constructor(options: LinkOptions & Pick<ReceiveOptions, 'onLink'>, tally: Tally) {
     this.#tally = tally;
-    this.#subscription = receive({ url, signal: this.#stop.signal, onReady: this.#ready.resolve });
+    this.#subscription = receive({ ...options, signal: this.#stop.signal, onReady: this.#ready.resolve });
   }
 
   /** Resolves when the subscription stands. */
-  static async connect(url: string, tally: Tally): Promise<DemoConsumer> {
-    const consumer = new DemoConsumer(url, tally);
+  static async connect(options: LinkOptions & Pick<ReceiveOptions, 'onLink'>, tally: Tally): Promise<DemoConsumer> {
+    const consumer = new DemoConsumer(options, tally);
     consumer.#done = consumer.#run();
     await Promise.race([consumer.#ready.promise, consumer.#done]);
     return consumer;
@@ -40,7 +49,7 @@ export class DemoConsumer implements AsyncDisposable {
   }
 
   /** Ends the subscription and sums up. */
-  async summary(): Promise<{ duplicatesRemoved: number; missingBatches: number; gaps: number; invalid: number }> {
+  async summary(): Promise<ConsumerFigures> {
     await this[Symbol.asyncDispose]();
     const { duplicatesRemoved, missing, gaps, invalid, conflicts } = this.#summary.figures(
       this.#subscription.report(true),
@@ -67,7 +76,7 @@ export class DemoConsumer implements AsyncDisposable {
       return;
     }
     for (const { signal, t, ns } of observationsOf(batch)) {
-      this.#enter({ machine, source: signal, micros: t * 1000 + Math.round(ns / 1000) }, arrivedAt);
+      this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000) }, arrivedAt);
     }
     this.#contacts.add(machine);
     this.#contact.ring();
@@ -82,8 +91,8 @@ export class DemoConsumer implements AsyncDisposable {
     for (const { sighting, at } of waiting) this.#enter(sighting, at);
   }
 
-  #enter(sighting: Sighting, at: number): void {
-    const source = this.#sources.get(`${sighting.machine} ${sighting.source}`);
+  #enter(sighting: Omit<Sighting, 'source'>, at: number): void {
+    const source = this.#sources.get(`${sighting.machine} ${sighting.signal}`);
     if (source === undefined) this.#unexplained.push({ sighting, at });
     else this.#tally.addReceived({ ...sighting, source }, at);
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProxy } from '../../simulator/proxy.ts';
 import { startBroker } from './broker.ts';
-import { DemoConsumer } from './demo-consumer.ts';
+import { type ConsumerFigures, DemoConsumer } from './demo-consumer.ts';
 import { startGateway } from './gateway-process.ts';
 import { startMachines } from './machines.ts';
 import { type MachineTally, Tally } from './tally.ts';
@@ -22,15 +22,13 @@ export interface DemoOptions {
 }
 
 /** What the two ends have counted. Latencies in milliseconds, of what was produced while the uplink was up. */
-export interface DemoSummary {
+export interface DemoSummary extends ConsumerFigures {
   readonly machines: readonly MachineTally[];
   readonly produced: number;
   readonly received: number;
   readonly missing: number;
-  readonly duplicatesRemoved: number;
-  readonly missingBatches: number;
-  readonly gaps: number;
-  readonly invalid: number;
+  /** Received more than once under different keys. */
+  readonly repeated: number;
   readonly outageSeconds: number;
   readonly backlogPeak: number;
   readonly drainSeconds: number;
@@ -52,7 +50,7 @@ export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSumm
   });
   const broker = stack.use(await startBroker());
   const uplink = stack.use(await startProxy(broker.port));
-  const consumer = stack.use(await DemoConsumer.connect(`mqtt://127.0.0.1:${broker.port}`, tally));
+  const consumer = stack.use(await DemoConsumer.connect({ url: `mqtt://127.0.0.1:${broker.port}` }, tally));
   const gateway = stack.use(await startGateway({ machines, uplinkPort: uplink.port, tell }));
   tell(`${machines.length} machines, gateway and broker are up; waiting for the first data of each machine`);
   await consumer.firstContact(
@@ -96,6 +94,7 @@ export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSumm
     produced: tally.produced,
     received: tally.received,
     missing: tally.missing,
+    repeated: tally.repeated,
     ...(await consumer.summary()),
     outageSeconds: round((restoredAt - cutAt) / 1000),
     backlogPeak,

@@ -1,9 +1,10 @@
 import { Histogram } from '../consumer/histogram.ts';
 
-/** One observation as it can be told at both ends: by its machine, its data item, and when, in whole microseconds. */
+/** One observation as the consumer has it; `micros`: whole microseconds since the epoch. */
 export interface Sighting {
   readonly machine: string;
-  /** Id of the data item, or its name. */
+  readonly signal: string;
+  /** Id of the data item that the signal is read from, or its name. */
   readonly source: string;
   readonly micros: number;
 }
@@ -24,6 +25,9 @@ export class Tally {
   readonly #machines = new Map<string, { produced: number; received: number; idOf: Map<string, string> }>();
   /** Produced and not received so far. */
   readonly #waiting = new Set<string>();
+  /** Received under whatever key, by machine, signal and time. */
+  readonly #seen = new Set<string>();
+  #repeated = 0;
   readonly #latency = new Histogram();
   /** Which observations count for the latency, by their time in milliseconds; those of the outage wait on purpose. */
   isLive: (time: number) => boolean = () => false;
@@ -36,6 +40,11 @@ export class Tally {
 
   get received(): number {
     return this.#sum(({ received }) => received);
+  }
+
+  /** Received more than once although the consumer had dropped the duplicates of their batches. */
+  get repeated(): number {
+    return this.#repeated;
   }
 
   get missing(): number {
@@ -51,7 +60,10 @@ export class Tally {
   }
 
   /** `at`: milliseconds since the epoch. A second signal of the same item, such as `state` of an Execution, is no news. */
-  addReceived({ machine, source, micros }: Sighting, at: number): void {
+  addReceived({ machine, signal, source, micros }: Sighting, at: number): void {
+    const sighting = keyOf(machine, signal, micros);
+    if (this.#seen.has(sighting)) this.#repeated += 1;
+    this.#seen.add(sighting);
     const tally = this.#of(machine);
     const key = keyOf(machine, tally.idOf.get(source) ?? source, micros);
     if (!this.#waiting.delete(key)) return;

@@ -9,7 +9,7 @@ import { batchSchema, statusSchema } from '../../src/wire/contract.ts';
 import { noMosquitto, startMosquitto } from '../support/brokers.ts';
 import { batches, startForwarder, testLog, uplinkConfig } from '../support/forwarding.ts';
 import { MemoryOutbox } from '../support/memory-outbox.ts';
-import { type FaultyProxy, startProxy } from '../support/proxy.ts';
+import { type FaultyProxy, startProxy } from '../../simulator/proxy.ts';
 
 const skip = noMosquitto;
 

@@ -8,7 +8,7 @@ import { statusSchema } from '../../src/wire/contract.ts';
 import { freePort, startAedes, webSocketListener } from '../support/brokers.ts';
 import { batches, startForwarder, uplinkConfig } from '../support/forwarding.ts';
 import { MemoryOutbox } from '../support/memory-outbox.ts';
-import { startProxy } from '../support/proxy.ts';
+import { startProxy } from '../../simulator/proxy.ts';
 import { acknowledge, type RawBroker, startRawBroker } from '../support/raw-broker.ts';
 
 const STATUS = 'plc/acme/gw-01/status';
