@@ -24,11 +24,11 @@ export function* visit(schema: z.core.$ZodType, value: unknown, path: Path = [])
   } else if (schema instanceof z.ZodDiscriminatedUnion) {
     // Its own key picks the option, however wrong the other keys are.
     const { discriminator } = schema.def;
-    const picked = schema.options.find(
-      (option) =>
-        option instanceof z.ZodObject &&
-        z.object({ [discriminator]: option.shape[discriminator] }).safeParse(value).success,
-    );
+    const name = valueAt(value, [discriminator]);
+    const picked = schema.options.find((option) => {
+      const literal = option instanceof z.ZodObject ? option.shape[discriminator] : undefined;
+      return literal !== undefined && z.safeParse(literal, name).success;
+    });
     if (picked !== undefined) yield* visit(picked, value, path);
   } else if (schema instanceof z.ZodUnion) {
     const fitting = schema.options.find((option) => z.safeParse(option, value).success);

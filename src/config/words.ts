@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
 import { references } from './secrets.ts';
-import { type Path, valueAt, visit } from './visit.ts';
+import { type Path, pathText, valueAt, visit } from './visit.ts';
 
 /** Plain words for the types that a schema expects. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -24,7 +24,9 @@ export function parseWith<Schema extends z.ZodType>(
   data: unknown,
 ): { output: z.output<Schema> | undefined; findings: Finding[] } {
   const { data: output, error } = schema.safeParse(data, { error: words, reportInput: true });
-  return { output, findings: (error?.issues ?? []).flatMap((issue) => toFindings(issue, schema, data)) };
+  const issues = error?.issues ?? [];
+  const shapes = issues.some(({ code }) => code === 'unrecognized_keys') ? shapesOf(schema, data) : new Map();
+  return { output, findings: issues.flatMap((issue) => toFindings(issue, shapes)) };
 }
 
 /** The message of an issue whose schema brings none; `inst` is the schema or check that raised it. */
@@ -80,9 +82,9 @@ function hint(input: unknown, candidates: readonly string[]): string {
   return meant === undefined ? '' : `: did you mean ${meant}?`;
 }
 
-function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, data: unknown): Finding[] {
+function toFindings(issue: z.core.$ZodIssue, shapes: Shapes): Finding[] {
   const path = issue.path as Path;
-  if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, path, schema, data);
+  if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, path, shapes.get(pathText(path)) ?? {});
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
     const named = valueAt(issue.input, [issue.discriminator]);
     if (named === undefined) return [{ path, message: `is missing: ${issue.message}` }];
@@ -96,8 +98,7 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, data: unknown): 
   return [{ path, message: issue.message }];
 }
 
-function unknownKeys(keys: readonly string[], path: Path, schema: z.ZodType, data: unknown): Finding[] {
-  const shape = shapeAt(path, schema, data);
+function unknownKeys(keys: readonly string[], path: Path, shape: z.core.$ZodShape): Finding[] {
   const known = Object.keys(shape);
   // Where secrets are expected, what looks like a key may be one.
   const secretive = Object.values(shape).some((value) =>
@@ -112,10 +113,13 @@ function unknownKeys(keys: readonly string[], path: Path, schema: z.ZodType, dat
   });
 }
 
-function shapeAt(path: Path, schema: z.ZodType, data: unknown): z.core.$ZodShape {
+/** The keys that each mapping of the data may have, by its path. */
+type Shapes = ReadonlyMap<string, z.core.$ZodShape>;
+
+function shapesOf(schema: z.ZodType, data: unknown): Shapes {
+  const shapes = new Map<string, z.core.$ZodShape>();
   for (const visited of visit(schema, data)) {
-    const here = visited.path.length === path.length && visited.path.every((step, i) => step === path[i]);
-    if (here && visited.schema instanceof z.ZodObject) return visited.schema.shape;
+    if (visited.schema instanceof z.ZodObject) shapes.set(pathText(visited.path), visited.schema.shape);
   }
-  return {};
+  return shapes;
 }
