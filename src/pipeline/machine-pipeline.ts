@@ -80,9 +80,10 @@ export class MachinePipeline {
   #append(): void {
     // A reading's tail may still be in the batcher: the cursor may only go out with it.
     if (this.#batcher.count > 0) this.#sealTelemetry();
-    const batches = this.#sealed;
+    // Events first: a consumer learns what a signal is before its values come.
+    const events = this.#events.length === 0 ? [] : [this.#batch('event', sealEvents(this.#events))];
+    const batches = [...events, ...this.#sealed];
     this.#sealed = [];
-    if (this.#events.length > 0) batches.push(this.#batch('event', sealEvents(this.#events)));
     this.#events = [];
     const cursor = this.#cursor;
     this.#cursor = undefined;

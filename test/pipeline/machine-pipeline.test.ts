@@ -46,11 +46,11 @@ t.test('commits observations, events and the cursor that follows them as one ent
   const entry = appends[0]?.entry;
   t.same(entry?.cursor, { machine: 'vmc-3', cursor: { next: 3 } });
   t.match(entry?.batches, [
-    { machine: 'vmc-3', kind: 'telemetry', lane: 'live', t0: 1, count: 2, clock: 'synced' },
     { machine: 'vmc-3', kind: 'event', lane: 'live', t0: 1000, count: 2 },
+    { machine: 'vmc-3', kind: 'telemetry', lane: 'live', t0: 1, count: 2, clock: 'synced' },
   ]);
-  t.same(JSON.parse(entry?.batches[0]?.body ?? ''), { rpm: { unit: 'rev/min', t: [0, 1], v: [1, 2] } });
-  t.equal(JSON.parse(entry?.batches[1]?.body ?? '')[1].t, 5, 'times of events are relative too');
+  t.same(JSON.parse(entry?.batches[1]?.body ?? ''), { rpm: { unit: 'rev/min', t: [0, 1], v: [1, 2] } });
+  t.equal(JSON.parse(entry?.batches[0]?.body ?? '')[1].t, 5, 'times of events are relative too');
 });
 
 t.test('splits a huge reading into batches but never its cursor from the last of them', async (t) => {

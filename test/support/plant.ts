@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { SimulatedAgent } from '../../simulator/mtconnect/agent.ts';
-import { type Proxy, startProxy } from '../../simulator/proxy.ts';
+import { type FaultyProxy, startProxy } from '../../simulator/proxy.ts';
 import { DemoConsumer } from '../../src/demo/demo-consumer.ts';
 import { microsOf, Tally } from '../../src/demo/tally.ts';
 import { type Mosquitto, startMosquitto } from './brokers.ts';
@@ -52,13 +52,13 @@ export class Plant implements AsyncDisposable {
   readonly agent: SimulatedAgent;
   readonly tally = new Tally();
   readonly broker: Mosquitto;
-  readonly uplink: Proxy;
+  readonly uplink: FaultyProxy;
   readonly configFile: string;
   consumer!: DemoConsumer;
   #connected = true;
   gateway: RunningGateway | undefined;
 
-  private constructor(agent: SimulatedAgent, broker: Mosquitto, uplink: Proxy, configFile: string) {
+  private constructor(agent: SimulatedAgent, broker: Mosquitto, uplink: FaultyProxy, configFile: string) {
     this.agent = agent;
     this.broker = broker;
     this.uplink = uplink;
