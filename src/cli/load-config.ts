@@ -1,4 +1,4 @@
-import { configErrorText, loadConfig } from '../config/load.ts';
+import { configErrorText, type LoadOptions, loadConfig } from '../config/load.ts';
 import type { Config, DriverSettings } from '../config/schema.ts';
 import { drivers } from '../drivers/registry.ts';
 
@@ -8,8 +8,8 @@ export function driverSettings(): DriverSettings {
 }
 
 /** The config of a file, or undefined when it has errors. Errors and warnings are told on stderr. */
-export async function loadConfigOrTell(file: string): Promise<Config | undefined> {
-  const result = loadConfig(file, driverSettings());
+export async function loadConfigOrTell(file: string, options?: LoadOptions): Promise<Config | undefined> {
+  const result = loadConfig(file, driverSettings(), options);
   for (const warning of result.warnings) process.stderr.write(`${configErrorText(warning, 'warning')}\n`);
   if ('config' in result) return result.config;
   for (const error of result.errors) process.stderr.write(`${configErrorText(error)}\n`);
