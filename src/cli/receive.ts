@@ -1,26 +1,37 @@
-import type { CommandModule } from 'yargs';
+import { readFileSync } from 'node:fs';
+import type { Argv, CommandModule } from 'yargs';
 import { duration } from '../config/units.ts';
+import { parseBrokerUrl } from '../consumer/broker-url.ts';
+import type { Received, Subscription } from '../consumer/consumer.ts';
+import type { NdjsonSink } from '../consumer/ndjson.ts';
 import type { SummaryFigures } from '../consumer/summary.ts';
-import { Fault } from '../errors.ts';
+import { codeOf, explain, Fault, messageOf } from '../errors.ts';
+
+/** How often the figures are told: rewritten in place on a terminal, a line elsewhere. */
+const LIVE_MS = 500;
+const LINE_MS = 10_000;
+/** Problems that are told; beyond that they are only counted. */
+const MAX_PROBLEMS = 20;
 
 interface Arguments {
   url: string;
   topic: string[];
   verify: boolean;
-  'from-start': boolean;
+  fromStart: boolean;
   for: string | undefined;
   count: number | undefined;
   out: string | undefined;
   json: boolean;
+  wait: boolean;
   ca: string | undefined;
   cert: string | undefined;
   key: string | undefined;
   username: string | undefined;
-  'client-id': string | undefined;
+  clientId: string | undefined;
 }
 
-const string = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
-const LINE_EVERY_MS = 1000;
+const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
+const flag = (describe: string) => ({ type: 'boolean', default: false, describe }) as const;
 
 export const receiveCommand: CommandModule<object, Arguments> = {
   command: 'receive <url>',
@@ -29,74 +40,169 @@ export const receiveCommand: CommandModule<object, Arguments> = {
     yargs
       .positional('url', { type: 'string', demandOption: true, describe: 'Broker: mqtt://, mqtts://, ws:// or wss://' })
       .options({
-        topic: { type: 'array', string: true, default: ['plc/#'], describe: 'Topic filters' },
-        verify: {
-          type: 'boolean',
-          default: false,
-          describe: 'Exit 1 if a batch is missing, invalid or contradicts itself',
-        },
-        'from-start': { type: 'boolean', default: false, describe: 'Each stream must begin with seq 1' },
-        for: string('How long to receive, e.g. 10s; default until Ctrl-C'),
+        topic: { type: 'array', string: true, nargs: 1, default: ['plc/#'], describe: 'Topic filter; may be repeated' },
+        verify: flag('Exit 1 if a batch is missing, invalid or in conflict, or if none came'),
+        'from-start': flag('Demand seq 1 of each stream; else what lies before the first seq seen is not judged'),
+        for: text('How long to receive, e.g. 10s; default: until Ctrl-C'),
         count: { type: 'number', requiresArg: true, describe: 'End after so many batches' },
-        out: string('File for the batches as NDJSON, in order; - for standard output'),
-        json: { type: 'boolean', default: false, describe: 'Print the summary as JSON' },
-        ca: string('PEM file of the CA'),
-        cert: string('PEM file of the client certificate'),
-        key: string('PEM file of its private key'),
-        username: string('User; its password is taken from the environment variable MQTT_PASSWORD'),
-        'client-id': string('Keep the session on the broker under this id'),
+        out: text('File for the batches as NDJSON, in order; - for standard output'),
+        json: flag('Print the summary as JSON'),
+        wait: flag('Keep trying if the broker cannot be reached at first'),
+        ca: text('PEM file of the CA of the broker’s certificate'),
+        cert: text('PEM file of a client certificate'),
+        key: text('PEM file of its private key'),
+        username: text('User name; the password comes from the environment variable MQTT_PASSWORD'),
+        'client-id': text('Let the broker keep the session under this id; --out is then continued, not begun anew'),
       })
-      .check(({ for: text }) => {
-        if (text === undefined || duration().safeParse(text).success) return true;
-        throw new Error('--for: expected a duration with its unit, e.g. 10s');
-      }) as never,
+      .implies({ cert: 'key', key: 'cert' })
+      .check((args) => usageError(args as never) ?? true) as unknown as Argv<Arguments>,
   handler: async (args) => {
-    const { receiveAndSum } = await import('../consumer/receive-and-sum.ts');
     const stop = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-    const limit = args.for === undefined ? undefined : duration().parse(args.for);
-    const timer = limit === undefined ? undefined : setTimeout(() => stop.abort(), limit);
-    const isLive = process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
-    let toldAt = 0;
-    const figures = await receiveAndSum({
-      ...args,
-      fromStart: args['from-start'],
-      clientId: args['client-id'],
-      stop,
-      problem: (text) => process.stderr.write(`${isLive ? '\r\x1b[K' : ''}${text}\n`),
-      progress: (summary) => {
-        if (Date.now() - toldAt < LINE_EVERY_MS) return;
-        toldAt = Date.now();
-        process.stderr.write(isLive ? `\r\x1b[K${line(summary())}` : `${line(summary())}\n`);
-      },
-    });
-    clearTimeout(timer);
-    if (isLive) process.stderr.write('\r\x1b[K');
-    const summaryTo = args.out === '-' ? process.stderr : process.stdout;
-    summaryTo.write(args.json ? `${JSON.stringify(figures)}\n` : `${line(figures)}\n${holes(figures)}`);
-    const isClean = figures.missing === 0 && figures.invalid === 0 && figures.conflicts === 0;
-    if (!args.verify) return;
-    if (!isClean) throw new Fault('us', 'the stream is not complete', { hint: 'the lines above say what is missing' });
-    if (figures.batches === 0) {
-      throw new Fault('us', 'nothing was received, so nothing is proven', {
-        hint: 'check --topic and receive for longer',
-      });
+    const timer = args.for === undefined ? undefined : setTimeout(() => stop.abort(), duration().parse(args.for));
+    try {
+      const figures = await run(args, stop);
+      await tell(args, figures);
+    } finally {
+      clearTimeout(timer);
     }
   },
 };
 
-function line(figures: SummaryFigures): string {
-  const { machines, batches, observations, duplicatesRemoved, missing, gaps, latency } = figures;
-  const times = latency.p50 === null ? '' : `  latency P50 ${latency.p50} ms P99 ${latency.p99} ms`;
-  const bad = figures.invalid + figures.conflicts;
-  return `machines ${machines}  batches ${batches}  observations ${observations}  duplicates removed ${duplicatesRemoved}  missing ${missing}  gaps told ${gaps}  invalid ${bad}${times}`;
+/** What is wrong with the arguments. */
+function usageError({ url, for: limit, count }: Arguments): string | undefined {
+  if (parseBrokerUrl(url) === undefined) return 'URL: expected one like mqtts://broker.example.com:8883';
+  if (limit !== undefined && !duration().safeParse(limit).success) {
+    return '--for: expected a duration with its unit, e.g. 10s';
+  }
+  if (count !== undefined && !(Number.isInteger(count) && count > 0)) return '--count: expected a whole number above 0';
+  return undefined;
 }
 
-function holes({ holes }: SummaryFigures): string {
-  return holes
-    .map(({ channel, missing }) => {
-      const ranges = missing.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
-      return `missing in ${channel}: seq ${ranges.join(', ')}\n`;
-    })
-    .join('');
+/** Receives until it is stopped. @throws Fault when the broker was never reached or a file cannot be used */
+async function run(args: Arguments, stop: AbortController): Promise<SummaryFigures> {
+  const [{ receive, Summary }, { openNdjson }, { summaryLine }] = await Promise.all([
+    import('../consumer/consumer.ts'),
+    import('../consumer/ndjson.ts'),
+    import('../consumer/summary-text.ts'),
+  ]);
+  const summary = new Summary();
+  const screen = new Screen(args.out === '-' && process.stdout.isTTY === true);
+  const pem = { ca: read(args.ca), cert: read(args.cert), key: read(args.key) };
+  const { url, topic: topics, wait, username, clientId } = args;
+  await using sink = args.out === undefined ? undefined : await openNdjson(args.out, clientId !== undefined);
+  // Until the subscription stands.
+  let failure: Fault | undefined;
+  let isUp = false;
+  const subscription = receive({
+    ...{ url, topics, wait, username, clientId, ...pem },
+    password: process.env['MQTT_PASSWORD'],
+    signal: stop.signal,
+    onLink: (connected, why) => {
+      isUp ||= connected;
+      failure = isUp ? undefined : why;
+      if (connected) summary.subscribed(Date.now());
+      screen.say(why === undefined ? `receiving ${topics.join(', ')}` : `${explain(why)}. Trying again.`);
+    },
+  });
+  const figures = () => summary.figures(subscription.report(args.fromStart));
+  const timer = setInterval(() => screen.show(summaryLine(figures())), screen.isLive ? LIVE_MS : LINE_MS);
+  try {
+    await take(subscription, { add: (received) => summary.add(received), screen, sink, count: args.count, stop });
+  } finally {
+    clearInterval(timer);
+    screen.clear();
+  }
+  if (failure !== undefined) throw failure;
+  return figures();
+}
+
+interface TakeOptions {
+  readonly add: (received: Received) => void;
+  readonly screen: Screen;
+  readonly sink: NdjsonSink | undefined;
+  readonly count: number | undefined;
+  readonly stop: AbortController;
+}
+
+async function take(subscription: Subscription, { add, screen, sink, count, stop }: TakeOptions): Promise<void> {
+  let batches = 0;
+  for await (const received of subscription) {
+    add(received);
+    if (received.type === 'problem') screen.problem(received.problem);
+    if (received.type === 'conflict') screen.problem(`${received.key} came with other content than before`);
+    if (received.type !== 'batch') continue;
+    batches += 1;
+    try {
+      await sink?.write(received);
+    } catch (error) {
+      // `| head` has seen enough.
+      if (codeOf(error) !== 'EPIPE') throw new Fault('disk', `cannot write: ${messageOf(error)}`, { cause: error });
+      stop.abort();
+    }
+    // Not `break`: the message of this batch would stay unacknowledged, and come again in a kept session.
+    if (batches === count) stop.abort();
+  }
+}
+
+/** Prints the summary, and with `--verify` judges it. @throws Fault when it is not clean */
+async function tell({ json, out, verify, fromStart }: Arguments, figures: SummaryFigures): Promise<void> {
+  const { missingLines, summaryLine } = await import('../consumer/summary-text.ts');
+  const { batches, missing, invalid, conflicts } = figures;
+  const isClean = batches > 0 && missing + invalid + conflicts === 0;
+  const lines = json
+    ? [JSON.stringify({ clean: isClean, fromStart, ...figures })]
+    : [summaryLine(figures), ...missingLines(figures), ...(verify && isClean ? [verdict(fromStart)] : [])];
+  (out === '-' ? process.stderr : process.stdout).write(`${lines.join('\n')}\n`);
+  if (!verify || isClean) return;
+  if (batches === 0) {
+    throw new Fault('us', 'nothing was received, so nothing is proven', {
+      hint: 'check --topic, or receive for longer',
+    });
+  }
+  const what = `${missing} batches are missing, ${invalid} messages are invalid, ${conflicts} batches are in conflict`;
+  throw new Fault('us', `the stream is not clean: ${what}`, { hint: 'see docs/contract.md' });
+}
+
+function verdict(fromStart: boolean): string {
+  return fromStart
+    ? 'clean: of every stream, each batch from seq 1 to the last one seen is there'
+    : 'clean: of every stream, each batch from the first to the last one seen is there (what came before is not judged: --from-start)';
+}
+
+function read(path: string | undefined): string | undefined {
+  try {
+    return path === undefined ? undefined : readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('config', `cannot read ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Progress on stderr: one line in place on a terminal, plain lines elsewhere. */
+class Screen {
+  readonly isLive: boolean;
+  #problems = 0;
+
+  constructor(isShared: boolean) {
+    this.isLive = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb' && !isShared;
+  }
+
+  show(line: string): void {
+    process.stderr.write(this.isLive ? `\r\x1b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`);
+  }
+
+  say(line: string): void {
+    this.clear();
+    process.stderr.write(`${line}\n`);
+  }
+
+  problem(line: string): void {
+    this.#problems += 1;
+    if (this.#problems <= MAX_PROBLEMS) this.say(line);
+    if (this.#problems === MAX_PROBLEMS) this.say('further problems are only counted');
+  }
+
+  clear(): void {
+    if (this.isLive) process.stderr.write('\r\x1b[K');
+  }
 }

@@ -1,17 +1,23 @@
-import { createHash } from 'node:crypto';
-import { parseMessage } from '../wire/codec.ts';
+import { batchKey, parseMessage } from '../wire/codec.ts';
 import type { Status } from '../wire/contract.ts';
 import { Ledger } from './ledger.ts';
 import { DEFAULT_ORDER, Orderer, type OrdererOptions, type Released } from './orderer.ts';
 
-/** What came out of a message. */
-export type Received =
-  | ({ readonly type: 'batch'; readonly topic: string; readonly arrivedAt: number } & Released)
-  | { readonly type: 'status'; readonly topic: string; readonly status: Status }
-  | { readonly type: 'duplicate' | 'conflict'; readonly topic: string }
-  | { readonly type: 'problem'; readonly topic: string; readonly problem: string };
+/** A batch in its turn. `arrivedAt`: milliseconds since the epoch. */
+export type ReceivedBatch = { readonly type: 'batch'; readonly topic: string; readonly arrivedAt: number } & Released;
 
-/** Messages in, batches out: decoded, validated, each once, in the order of their seq. Pure: the time is handed in. */
+/** What came out of a message. `key` is the batch key; `problem` and `reason` are for people. */
+export type Received =
+  | ReceivedBatch
+  | { readonly type: 'status'; readonly topic: string; readonly status: Status }
+  | { readonly type: 'duplicate' | 'conflict'; readonly topic: string; readonly key: string }
+  | { readonly type: 'problem'; readonly topic: string; readonly problem: string }
+  | { readonly type: 'ignored'; readonly topic: string; readonly reason: string };
+
+/**
+ * Messages in, batches out: decoded, validated, each once, in the order of their seq. Pure: the time is handed in, in
+ * milliseconds since the epoch.
+ */
 export class Inbox {
   readonly ledger = new Ledger();
   readonly #orderer: Orderer;
@@ -22,14 +28,13 @@ export class Inbox {
     this.#orderer = new Orderer(order);
   }
 
-  /** Takes a message; gives what it led to, which may be nothing yet, or more than one batch. */
+  /** Takes a message; gives what it led to, which may be nothing yet, or more than one batch. Never throws. */
   take(topic: string, payload: Uint8Array, now: number): Received[] {
     const message = parseMessage(topic, payload);
     if (message.type !== 'batch') return [{ topic, ...message }];
     const { batch } = message;
-    const digest = createHash('sha1').update(JSON.stringify(batch)).digest('base64');
-    const verdict = this.ledger.enter(batch, digest);
-    if (verdict !== 'new') return [{ type: verdict, topic }];
+    const verdict = this.ledger.enter(batch);
+    if (verdict !== 'new') return [{ type: verdict, topic, key: batchKey(batch) }];
     this.#arrivals.set(batch, { topic, arrivedAt: now });
     return this.#released(this.#orderer.push(batch, now));
   }

@@ -1,17 +1,21 @@
-import { type EventEmitter, once } from 'node:events';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { Fault, messageOf } from '../errors.ts';
+import { type BrokerUrl, parseBrokerUrl } from './broker-url.ts';
+import { linkFault, refusalOf } from './link-fault.ts';
 
-const RECONNECT_MS = 1000;
+/** From the look-up of the name to CONNACK. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How long the broker keeps the session of a consumer that is away, in seconds. */
+const KEEPALIVE_S = 30;
+/** How long an orderly DISCONNECT may take before the socket is destroyed. */
+const DISCONNECT_MS = 500;
+/** How long the broker keeps the session of a consumer that is away: a week, in seconds. */
 const SESSION_S = 7 * 86_400;
-/** CONNACK of a broker that knows only 3.1.1: MQTT 5 code, and 3.1.1 return code. */
-const WRONG_VERSION = new Set([132, 1]);
+/** Reason code of a broker that does not take the version. */
+const WRONG_VERSION = 132;
 
 /** How to reach the broker. */
 export interface LinkOptions {
-  /** mqtt://, mqtts://, ws:// or wss:// */
+  /** mqtt://, mqtts://, ws:// or wss://; user and password may stand in it. */
   readonly url: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -24,91 +28,139 @@ export interface LinkOptions {
    * Without one, every connection is a new session.
    */
   readonly clientId?: string | undefined;
+  /** Seconds that the broker shall keep the session; default: a week. MQTT 3.1.1 leaves that to the broker. */
+  readonly sessionExpiry?: number | undefined;
 }
 
 /** Takes one message; the next one is handed over, and this one acknowledged, when the promise resolves. */
 export type OnMessage = (topic: string, payload: Uint8Array) => Promise<void>;
 
+/** One established connection. It is never reopened: whoever wants another opens another. */
+export interface ConsumerLink {
+  readonly protocol: '5' | '3.1.1';
+  /** Resolves with the reason when the connection is gone, whoever ended it. */
+  readonly closed: Promise<Fault>;
+  /**
+   * Subscribes with QoS 1. Messages of a kept session may come before this resolves.
+   * @throws Fault of the uplink when the broker refuses a topic or the connection ends
+   */
+  subscribe(topics: readonly string[]): Promise<void>;
+  /** DISCONNECT and close; takes at most half a second. */
+  end(): Promise<void>;
+}
+
 /**
- * Connects with MQTT 5, or with 3.1.1 where the broker takes nothing else. Once connected, mqtt.js reconnects by itself.
- * @throws Fault of the uplink when the first connection cannot be made
+ * Opens one connection: with MQTT 5, or with 3.1.1 where the broker takes nothing else.
+ * @throws Fault of the uplink when it cannot be opened, of the config for a wrong URL, or the abort reason
  */
-export async function connectConsumer(options: LinkOptions, onMessage: OnMessage): Promise<MqttClient> {
-  const { url, clientId, ...given } = options;
-  const common: IClientOptions = {
-    ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as IClientOptions),
-    reconnectPeriod: RECONNECT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    clean: clientId === undefined,
-    ...(clientId === undefined ? {} : { clientId }),
-  };
-  const session = clientId === undefined ? {} : { properties: { sessionExpiryInterval: SESSION_S } };
-  try {
-    return await open(url, { ...common, ...session, protocolVersion: 5 }, onMessage);
-  } catch (error) {
-    if (!mayBeVersion(error)) throw unreachable(url, error);
+export async function openLink(options: LinkOptions, onMessage: OnMessage, signal: AbortSignal): Promise<ConsumerLink> {
+  const url = parseBrokerUrl(options.url);
+  if (url === undefined) {
+    throw new Fault('config', 'this is no URL of a broker', { hint: 'write it like mqtts://broker.example.com:8883' });
   }
   try {
-    return await open(url, { ...common, protocolVersion: 4 }, onMessage);
+    return await open(options, url, 5, onMessage, signal);
   } catch (error) {
-    throw unreachable(url, error);
+    signal.throwIfAborted();
+    if (!mayBeVersion(error)) throw linkFault(url.href, error);
+  }
+  try {
+    return await open(options, url, 4, onMessage, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw linkFault(url.href, error);
   }
 }
 
-/** The first connection: mqtt.js would retry it for ever. */
-async function open(url: string, options: IClientOptions, onMessage: OnMessage): Promise<MqttClient> {
-  const client = connect(url, options);
-  const events = client as unknown as EventEmitter;
+class ClosedEarly extends Error {}
+
+/** RabbitMQ before 3.13 closes the connection without a word. */
+function mayBeVersion(error: unknown): boolean {
+  return refusalOf(error) === WRONG_VERSION || error instanceof ClosedEarly;
+}
+
+async function open(
+  options: LinkOptions,
+  url: BrokerUrl,
+  protocolVersion: 4 | 5,
+  onMessage: OnMessage,
+  signal: AbortSignal,
+): Promise<ConsumerLink> {
+  signal.throwIfAborted();
+  const closed = Promise.withResolvers<Fault>();
+  const connected = Promise.withResolvers<void>();
+  const client = connect(url.href, clientOptions(options, url, protocolVersion));
   // In place before the first packet: a kept session delivers right behind CONNACK.
   client.handleMessage = (packet, done) => {
     onMessage(packet.topic, packet.payload as Buffer).then(() => done(), done);
   };
-  const closed = once(events, 'close').then(() => {
-    throw new Error('the connection was closed before it stood');
+  let reason: Error | undefined;
+  client.on('error', (error) => {
+    reason ??= error;
+    client.stream.destroy();
   });
+  client.on('disconnect', ({ reasonCode = 0 }) => {
+    reason ??= new Error(`the broker ended it (reason code ${reasonCode})`);
+  });
+  client.once('connect', () => connected.resolve());
+  client.once('close', () => {
+    connected.reject(reason ?? new ClosedEarly('the broker closed the connection before it answered'));
+    closed.resolve(linkFault(url.href, reason ?? new Error('the broker closed the connection')));
+  });
+  const abort = () => client.stream.destroy();
+  signal.addEventListener('abort', abort, { once: true });
   try {
-    // `once` rejects with the client's error event.
-    await Promise.race([once(events, 'connect'), closed]);
-    closed.catch(() => undefined);
-    return client;
-  } catch (error) {
-    await client.endAsync(true);
-    throw error;
+    await connected.promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
+  return {
+    protocol: protocolVersion === 5 ? '5' : '3.1.1',
+    closed: closed.promise,
+    subscribe: (topics) => subscribe(client, topics, closed.promise),
+    async end() {
+      const timer = setTimeout(() => client.stream.destroy(), DISCONNECT_MS);
+      client.end();
+      await closed.promise;
+      clearTimeout(timer);
+    },
+  };
 }
 
-/** A refusal of the version, or a connection that was closed without a word. */
-function mayBeVersion(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return (typeof code === 'number' && WRONG_VERSION.has(code)) || /closed/i.test(messageOf(error));
+function clientOptions(options: LinkOptions, url: BrokerUrl, protocolVersion: 4 | 5): IClientOptions {
+  const { clientId, sessionExpiry = SESSION_S, ca, cert, key } = options;
+  const username = options.username ?? url.username;
+  // A password without a user name is not allowed in 3.1.1 (3.1.2.9).
+  const password = username === undefined ? undefined : (options.password ?? url.password);
+  return {
+    protocolVersion,
+    clean: clientId === undefined,
+    keepalive: KEEPALIVE_S,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    ...given({ clientId, username, password, ca, cert, key }),
+    ...(clientId === undefined || protocolVersion === 4
+      ? {}
+      : { properties: { sessionExpiryInterval: sessionExpiry } }),
+  };
 }
 
-function unreachable(url: string, cause: unknown): Fault {
-  const reason = cause instanceof AggregateError ? cause.errors.map(messageOf).join(', ') : messageOf(cause);
-  return new Fault('uplink', `cannot connect to ${url}: ${reason}`, {
-    hint: 'check the address, the port, the user and the certificates',
-    cause,
-  });
+function given(options: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
-/** Subscribes, and again after each reconnect by itself. @throws Fault of the uplink when the broker refuses a topic */
-export async function subscribe(client: MqttClient, topics: readonly string[]): Promise<void> {
-  const granted = await client.subscribeAsync([...topics], { qos: 1 }).catch((cause: unknown) => {
+async function subscribe(client: MqttClient, topics: readonly string[], closed: Promise<Fault>): Promise<void> {
+  const granted = client.subscribeAsync([...topics], { qos: 1 }).catch((cause: unknown) => {
     throw new Fault('uplink', `the broker refuses the subscription to ${topics.join(', ')}: ${messageOf(cause)}`, {
       hint: 'check the topics and the rights of this user',
       cause,
     });
   });
-  const refused = granted.filter(({ qos }) => Number(qos) >= 128).map(({ topic }) => topic);
-  if (refused.length === 0) return;
-  throw new Fault('uplink', `the broker refuses the subscription to ${refused.join(', ')}`, {
-    hint: 'check the rights of this user',
+  const ended = closed.then((fault) => {
+    throw fault;
   });
-}
-
-/** Ends the connection in an orderly way. */
-export async function disconnect(client: MqttClient): Promise<void> {
-  const closed = client.connected ? once(client as unknown as EventEmitter, 'close') : Promise.resolve();
-  await client.endAsync(true);
-  await closed;
+  await Promise.race([granted, ended]);
 }

@@ -5,12 +5,26 @@ export type Range = readonly [first: number, last: number];
 export class SeqRanges {
   /** Ascending, never touching each other. */
   readonly #runs: { first: number; last: number }[] = [];
+  #size = 0;
+
+  /** How many numbers it holds. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get first(): number | undefined {
+    return this.#runs[0]?.first;
+  }
+
+  get last(): number | undefined {
+    return this.#runs.at(-1)?.last;
+  }
 
   /** Adds a number; false when it was there. Cheap for numbers that come in order. */
   add(seq: number): boolean {
     const at = this.#indexOf(seq);
     const run = this.#runs[at];
-    if (run !== undefined && seq >= run.first && seq <= run.last) return false;
+    if (run !== undefined && seq <= run.last) return false;
     const next = this.#runs[at + 1];
     const joinsRun = run !== undefined && run.last === seq - 1;
     const joinsNext = next !== undefined && next.first === seq + 1;
@@ -20,15 +34,8 @@ export class SeqRanges {
     } else if (joinsRun) run.last = seq;
     else if (joinsNext) next.first = seq;
     else this.#runs.splice(at + 1, 0, { first: seq, last: seq });
+    this.#size += 1;
     return true;
-  }
-
-  get first(): number | undefined {
-    return this.#runs[0]?.first;
-  }
-
-  get last(): number | undefined {
-    return this.#runs.at(-1)?.last;
   }
 
   /** What lies between `from` (default: the first number) and the last number and was not added. */

@@ -1,9 +1,9 @@
-import { observationsOf } from '../wire/codec.ts';
+import type { EventBatch, Status, TelemetryBatch } from '../wire/contract.ts';
 import { Histogram } from './histogram.ts';
-import type { Received } from './inbox.ts';
+import type { Received, ReceivedBatch } from './inbox.ts';
 import { type ChannelReport, countOf } from './ledger.ts';
 
-/** Figures of what was received; latencies in milliseconds from an observation's timestamp to its arrival. */
+/** Figures of what was received. */
 export interface SummaryFigures {
   readonly machines: number;
   readonly batches: number;
@@ -12,78 +12,93 @@ export interface SummaryFigures {
   readonly duplicatesRemoved: number;
   /** Batches whose seq was jumped over. */
   readonly missing: number;
+  /** Batches that came after a later one had been released. */
   readonly late: number;
   /** Losses that the gateways themselves have told. */
   readonly gaps: number;
+  /** Batches whose key had other content before. */
   readonly conflicts: number;
+  /** Messages that claim to be of the contract and are not. */
   readonly invalid: number;
+  /** Messages on other topics, and of kinds that this version does not know. */
+  readonly ignored: number;
+  /**
+   * Milliseconds from the timestamp of an observation to its arrival, of live observations: those stamped after the
+   * subscription and after the last birth of their gateway. Clocks that differ are in it; null: there were none.
+   */
   readonly latency: { readonly p50: number | null; readonly p99: number | null };
-  readonly holes: readonly ChannelReport[];
+  readonly channels: readonly ChannelReport[];
 }
 
-/** Keeps count of what `receive` yields, in bounded memory. */
+/** Keeps count of what `receive` yields, in memory that grows with machines and gateways only. Pure. */
 export class Summary {
   readonly #machines = new Set<string>();
   readonly #latency = new Histogram();
-  #batches = 0;
-  #observations = 0;
-  #events = 0;
-  #duplicates = 0;
-  #late = 0;
-  #gaps = 0;
-  #conflicts = 0;
-  #invalid = 0;
+  #liveFrom = 0;
+  /** `tenant/gateway` → when it connected last. */
+  readonly #births = new Map<string, number>();
+  readonly #counts = {
+    batches: 0,
+    observations: 0,
+    events: 0,
+    duplicatesRemoved: 0,
+    late: 0,
+    gaps: 0,
+    conflicts: 0,
+    invalid: 0,
+    ignored: 0,
+  };
 
-  add(received: Received): void {
-    switch (received.type) {
-      case 'batch':
-        this.#addBatch(received);
-        break;
-      case 'duplicate':
-        this.#duplicates += 1;
-        break;
-      case 'conflict':
-        this.#conflicts += 1;
-        break;
-      case 'problem':
-        this.#invalid += 1;
-        break;
-      case 'status':
-        break;
-    }
+  /** The subscription stands since then: what was stamped before waited for it, and has no latency of its own. */
+  subscribed(now: number): void {
+    this.#liveFrom = now;
   }
 
-  #addBatch({ batch, late, arrivedAt }: Extract<Received, { type: 'batch' }>): void {
-    this.#machines.add(`${batch.tenant}/${batch.gateway}/${batch.machine}`);
-    this.#batches += 1;
-    if (late) this.#late += 1;
-    if (batch.kind === 'event') {
-      this.#events += batch.events.length;
-      this.#gaps += batch.events.filter(({ type }) => type === 'gap').length;
-      return;
-    }
-    for (const { t } of observationsOf(batch)) {
-      this.#observations += 1;
-      this.#latency.add(arrivedAt - t);
-    }
+  add(received: Received): void {
+    const counts = this.#counts;
+    if (received.type === 'batch') this.#addBatch(received);
+    else if (received.type === 'status') this.#addStatus(received.status);
+    else if (received.type === 'duplicate') counts.duplicatesRemoved += 1;
+    else if (received.type === 'conflict') counts.conflicts += 1;
+    else if (received.type === 'problem') counts.invalid += 1;
+    else counts.ignored += 1;
   }
 
   /** With the books of the ledger, which know what is missing. */
-  figures(report: readonly ChannelReport[]): SummaryFigures {
+  figures(channels: readonly ChannelReport[]): SummaryFigures {
     return {
       machines: this.#machines.size,
-      batches: this.#batches,
-      observations: this.#observations,
-      events: this.#events,
-      duplicatesRemoved: this.#duplicates,
-      missing: report.reduce((sum, { missing }) => sum + countOf(missing), 0),
-      late: this.#late,
-      gaps: this.#gaps,
-      conflicts: this.#conflicts,
-      invalid: this.#invalid,
+      ...this.#counts,
+      missing: channels.reduce((sum, { missing }) => sum + countOf(missing), 0),
       latency: { p50: rounded(this.#latency.quantile(0.5)), p99: rounded(this.#latency.quantile(0.99)) },
-      holes: report.filter(({ missing }) => missing.length > 0),
+      channels,
     };
+  }
+
+  #addBatch({ batch, late, arrivedAt }: ReceivedBatch): void {
+    this.#machines.add(`${batch.tenant}/${batch.gateway}/${batch.machine}`);
+    this.#counts.batches += 1;
+    if (late) this.#counts.late += 1;
+    if (batch.kind === 'telemetry') this.#addTelemetry(batch, arrivedAt);
+    else this.#addEvents(batch);
+  }
+
+  #addTelemetry({ tenant, gateway, t0, signals }: TelemetryBatch, arrivedAt: number): void {
+    const liveFrom = Math.max(this.#liveFrom, this.#births.get(`${tenant}/${gateway}`) ?? 0);
+    for (const { t } of Object.values(signals)) {
+      this.#counts.observations += t.length;
+      for (const offset of t) if (t0 + offset >= liveFrom) this.#latency.add(arrivedAt - t0 - offset);
+    }
+  }
+
+  #addEvents({ events }: EventBatch): void {
+    this.#counts.events += events.length;
+    this.#counts.gaps += events.filter(({ type }) => type === 'gap').length;
+  }
+
+  /** What a gateway had kept while it was offline is not live. */
+  #addStatus({ tenant, gateway, status, t }: Status): void {
+    if (status === 'online' && t !== undefined) this.#births.set(`${tenant}/${gateway}`, t);
   }
 }
 

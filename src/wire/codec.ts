@@ -3,69 +3,130 @@ import type { z } from 'zod';
 import {
   batchSchema,
   batchTopic,
-  KINDS,
+  CONTRACT_VERSION,
+  type EventBatch,
+  eventSchema,
   type Status,
   statusSchema,
   statusTopic,
   type TelemetryBatch,
   type WireBatch,
+  type WireEvent,
 } from './contract.ts';
 
 /** Largest payload after decompression, in bytes: a bomb of a few kB must not take the memory of a consumer. */
-const MAX_DECODED_BYTES = 64 * 1024 * 1024;
+export const MAX_DECODED_BYTES = 64 * 2 ** 20;
+/** First bytes of a zstd frame (RFC 8878, 3.1.1), little-endian. */
 const ZSTD_MAGIC = 0xfd2fb528;
+/** First bytes of a gzip member (RFC 1952, 2.3.1), little-endian. */
 const GZIP_MAGIC = 0x8b1f;
 
-/** What a message turned out to be; `problem` says in words why it is none of them. */
+/** What went wrong, in words. */
+export interface Problem {
+  readonly problem: string;
+}
+
+/**
+ * What a message turned out to be.
+ * - `ignored`: not for a reader of this version (another topic, a later kind, a retained status that was cleared)
+ * - `problem`: it claims to be of this contract and is not
+ */
 export type Message =
   | { readonly type: 'batch'; readonly batch: WireBatch }
   | { readonly type: 'status'; readonly status: Status }
-  | { readonly type: 'problem'; readonly problem: string };
+  | { readonly type: 'ignored'; readonly reason: string }
+  | ({ readonly type: 'problem' } & Problem);
 
-/** One value of a telemetry batch, flattened. */
-export interface WireObservation {
-  readonly signal: string;
-  readonly unit: string | undefined;
+/** An instant to the nanosecond, which one double cannot hold. */
+export interface Instant {
   /** Whole milliseconds since the Unix epoch. */
   readonly t: number;
-  /** Nanoseconds within that millisecond. */
+  /** Nanoseconds within that millisecond, 0…999,999. */
   readonly ns: number;
+}
+
+/** One value of a telemetry batch, flattened. */
+export interface WireObservation extends Instant {
+  readonly signal: string;
+  readonly unit: string | undefined;
   readonly v: unknown;
   readonly q: 'good' | 'uncertain' | 'bad';
 }
 
-/** Decodes and validates a message from any broker. Never throws: what is wrong comes back as a problem. */
-export function parseMessage(topic: string, payload: Uint8Array): Message {
-  const levels = topic.split('/');
-  const isStatus = levels.length === 4 && levels[3] === 'status';
-  if (levels[0] !== 'plc' || (!isStatus && levels.length !== 5)) return problem(topic, 'is no topic of this contract');
-  let json: unknown;
+const kinds: ReadonlySet<string> = new Set(batchSchema.options.map(({ shape }) => shape.kind.value));
+const eventTypes: ReadonlySet<string> = new Set(eventSchema.options.map(({ shape }) => shape.type.value));
+
+/**
+ * The JSON value of a payload, plain or compressed with zstd or gzip: the first bytes tell which, so that it works
+ * under MQTT 3.1.1, which has no properties, and in a file. Never throws.
+ */
+export function decodePayload(payload: Uint8Array): { readonly value: unknown } | Problem {
   try {
-    json = JSON.parse(decompress(payload));
+    return { value: JSON.parse(decompress(payload)) };
   } catch (error) {
-    return problem(topic, `carries no JSON: ${(error as Error).message}`);
+    return { problem: `carries no JSON: ${(error as Error).message}` };
   }
-  return isStatus ? parseStatus(topic, json) : parseBatch(topic, json);
 }
 
-function parseBatch(topic: string, json: unknown): Message {
-  const kind = (json as { kind?: unknown } | null)?.kind;
-  if (!(KINDS as readonly unknown[]).includes(kind)) return problem(topic, `carries the unknown kind ${kind}`);
-  const parsed = batchSchema.safeParse(json);
-  if (!parsed.success) return problem(topic, `carries an invalid batch: ${firstIssue(parsed.error)}`);
+/** Decodes and validates any message of a broker. Never throws. */
+export function parseMessage(topic: string, payload: Uint8Array): Message {
+  const [root, , , last, kind, ...rest] = topic.split('/');
+  if (root === 'plc' && last === 'status' && kind === undefined) {
+    if (payload.length === 0) return { type: 'ignored', reason: `${topic}: the retained status was cleared` };
+    const result = parseStatus(topic, payload);
+    return 'problem' in result ? { type: 'problem', ...result } : { type: 'status', ...result };
+  }
+  if (root !== 'plc' || kind === undefined || rest.length > 0) {
+    return { type: 'ignored', reason: `${topic}: no topic of this contract` };
+  }
+  if (!kinds.has(kind)) return { type: 'ignored', reason: `${topic}: a kind that this version does not know` };
+  const result = parseBatch(topic, payload);
+  return 'problem' in result ? { type: 'problem', ...result } : { type: 'batch', ...result };
+}
+
+/** The batch that a message carries, if it is one of contract v1 on its own topic. Never throws. */
+export function parseBatch(topic: string, payload: Uint8Array): { readonly batch: WireBatch } | Problem {
+  const parsed = parse(batchSchema, topic, payload);
+  if ('problem' in parsed) return parsed;
   const batch = parsed.data;
   const uneven = batch.kind === 'telemetry' ? unevenSignal(batch) : undefined;
-  if (uneven !== undefined) return problem(topic, `carries columns of different length: ${uneven}`);
+  if (uneven !== undefined) return { problem: `${topic} carries columns of different length: ${uneven}` };
   const own = batchTopic(batch.tenant, batch.gateway, batch.machine, batch.kind);
-  if (own !== topic) return problem(topic, `carries a batch that belongs on ${own}`);
-  return { type: 'batch', batch };
+  return own === topic ? { batch } : { problem: `${topic} carries a batch that belongs on ${own}` };
 }
 
-function parseStatus(topic: string, json: unknown): Message {
-  const parsed = statusSchema.safeParse(json);
-  if (!parsed.success) return problem(topic, `carries an invalid status: ${firstIssue(parsed.error)}`);
-  const own = statusTopic(parsed.data.tenant, parsed.data.gateway);
-  return own === topic ? { type: 'status', status: parsed.data } : problem(topic, `carries a status for ${own}`);
+/** The status that a message carries, if it is one of contract v1 on its own topic. Never throws. */
+export function parseStatus(topic: string, payload: Uint8Array): { readonly status: Status } | Problem {
+  const parsed = parse(statusSchema, topic, payload);
+  if ('problem' in parsed) return parsed;
+  const status = parsed.data;
+  const own = statusTopic(status.tenant, status.gateway);
+  return own === topic ? { status } : { problem: `${topic} carries a status that belongs on ${own}` };
+}
+
+function parse<T>(schema: z.ZodType<T>, topic: string, payload: Uint8Array): { data: T } | Problem {
+  const decoded = decodePayload(payload);
+  if ('problem' in decoded) return { problem: `${topic} ${decoded.problem}` };
+  const version = (decoded.value as { v?: unknown } | null)?.v;
+  if (typeof version === 'number' && version !== CONTRACT_VERSION) {
+    return { problem: `${topic} is of contract version ${version}; this program reads version ${CONTRACT_VERSION}` };
+  }
+  try {
+    const result = schema.safeParse(decoded.value);
+    return result.success ? result : { problem: `${topic} is not as the contract says: ${first(result.error.issues)}` };
+  } catch (error) {
+    // Values that are nested some thousand levels deep exhaust the stack.
+    return { problem: `${topic} cannot be validated: ${(error as Error).message}` };
+  }
+}
+
+/** The first issue and its place, where a union hides it in its first member. */
+function first(issues: readonly z.core.$ZodIssue[], above: readonly PropertyKey[] = []): string {
+  const [issue] = issues;
+  const path = [...above, ...(issue?.path ?? [])];
+  const inner = issue?.code === 'invalid_union' ? issue.errors[0] : undefined;
+  if (inner !== undefined && inner.length > 0) return first(inner, path);
+  return `${path.join('.') || 'payload'}: ${issue?.message}`;
 }
 
 /** Name of a signal whose `t`, `v` and `q` do not belong together. */
@@ -75,16 +136,6 @@ function unevenSignal({ signals }: TelemetryBatch): string | undefined {
   return Object.entries(signals).find(([, columns]) => isUneven(columns))?.[0];
 }
 
-function problem(topic: string, what: string): Message {
-  return { type: 'problem', problem: `${topic} ${what}` };
-}
-
-function firstIssue(error: z.ZodError): string {
-  const [issue] = error.issues;
-  return issue === undefined ? 'no reason' : `${issue.path.join('.') || 'payload'}: ${issue.message}`;
-}
-
-/** JSON text of a payload; the compression is told by its first bytes, so that MQTT 3.1.1 needs no properties. */
 function decompress(payload: Uint8Array): string {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const limit = { maxOutputLength: MAX_DECODED_BYTES };
@@ -107,9 +158,25 @@ export function batchKey(batch: WireBatch): string {
 export function* observationsOf({ t0, signals }: TelemetryBatch): Generator<WireObservation> {
   for (const [signal, { unit, t, v, q }] of Object.entries(signals)) {
     for (const [i, offset] of t.entries()) {
-      const whole = Math.floor(offset);
-      const ns = Math.round((offset - whole) * 1e6);
-      yield { signal, unit, t: t0 + whole, ns, v: v[i], q: q?.[i] ?? 'good' };
+      yield { signal, unit, ...instant(t0, offset), v: v[i], q: q?.[i] ?? 'good' };
     }
   }
+}
+
+/** The events of a batch in their order, without those of types that this version does not know. */
+export function* eventsOf({ t0, events }: EventBatch): Generator<WireEvent & { readonly at: Instant }> {
+  for (const event of events) {
+    if (isKnown(event)) yield { ...event, at: instant(t0, event.t) };
+  }
+}
+
+function isKnown(event: EventBatch['events'][number]): event is WireEvent {
+  return eventTypes.has(event.type);
+}
+
+/** Rounded to whole nanoseconds, which a double holds for offsets of up to 100 days. */
+function instant(t0: number, offset: number): Instant {
+  const nanoseconds = Math.round(offset * 1e6);
+  const ms = Math.floor(nanoseconds / 1e6);
+  return { t: t0 + ms, ns: nanoseconds - ms * 1e6 };
 }

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 
 /**
- * Contract v1 of what is published: the one source of types, validation, JSON Schema and docs/contract.md.
- * A consumer ignores keys that it does not know; keys are never removed or given another meaning within v1.
+ * Contract v1 of what is published: the one source of types, validation and JSON Schema; docs/contract.md explains it.
+ * A consumer passes over keys, kinds and event types that it does not know; none is removed or given another meaning
+ * within v1.
  */
 export const CONTRACT_VERSION = 1;
 
 /** Ids of tenants, gateways and machines: safe in a topic, a file name and a URL. */
 export const ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** What a batch can hold. `rollup` and `alert` are reserved: this version publishes none. */
 export const KINDS = ['telemetry', 'rollup', 'alert', 'event'] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -81,13 +83,28 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
+const eventTypes = eventSchema.options.map(({ shape }) => shape.type.value);
+
+/** Events of a type that a later program of contract v1 adds: to be passed over, not to be refused. */
+const laterEventSchema = z.looseObject({
+  type: z
+    .string()
+    .regex(new RegExp(`^(?!(${eventTypes.join('|')})$)`), { abort: true })
+    .describe('unknown to this version: pass over it'),
+  t: offset,
+}) as unknown as z.ZodType<{ type: '(later)'; t: number }>;
+
 export const telemetrySchema = z.looseObject({
   ...envelope,
   kind: z.literal('telemetry'),
   signals: z.record(z.string(), signalSchema),
 });
 
-export const eventBatchSchema = z.looseObject({ ...envelope, kind: z.literal('event'), events: z.array(eventSchema) });
+export const eventBatchSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('event'),
+  events: z.array(z.union([eventSchema, laterEventSchema])),
+});
 
 /** Every batch that this version publishes. Rollups and alerts join here when their parts do. */
 export const batchSchema = z.discriminatedUnion('kind', [telemetrySchema, eventBatchSchema]);
@@ -101,8 +118,10 @@ export const statusSchema = z.looseObject({
   reason: z.enum(['birth', 'stopped', 'lost']).describe('lost: sent by the broker as Last Will'),
   t: z.int().optional().describe('milliseconds since the epoch; absent in a Last Will'),
   version: z.string().optional().describe('of the gateway program'),
+  site: z.string().optional().describe('gateway.site of its config'),
 });
 
+export type WireEvent = z.infer<typeof eventSchema>;
 export type TelemetryBatch = z.infer<typeof telemetrySchema>;
 export type EventBatch = z.infer<typeof eventBatchSchema>;
 export type WireBatch = z.infer<typeof batchSchema>;

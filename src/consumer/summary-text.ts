@@ -1,0 +1,39 @@
+import type { Range } from './seq-ranges.ts';
+import type { SummaryFigures } from './summary.ts';
+
+/** Holes of a channel that are named; beyond that they are only counted. */
+const MAX_RANGES = 20;
+
+/** The figures on one line, for a terminal or a log. */
+export function summaryLine(figures: SummaryFigures): string {
+  const { latency } = figures;
+  const counts = [
+    ['machines', figures.machines],
+    ['batches', figures.batches],
+    ['observations', figures.observations],
+    ['duplicates removed', figures.duplicatesRemoved],
+    ['missing', figures.missing],
+    ['gaps told', figures.gaps],
+    ...[
+      ['late', figures.late],
+      ['invalid', figures.invalid],
+      ['conflicts', figures.conflicts],
+      ['ignored', figures.ignored],
+    ].filter(([, count]) => count !== 0),
+  ].map(([name, count]) => `${name} ${count}`);
+  const times = latency.p50 === null ? [] : [`live latency P50 ${latency.p50} ms P99 ${latency.p99} ms`];
+  return [...counts, ...times].join('  ');
+}
+
+/** What is missing, one line for each channel. */
+export function missingLines({ channels }: SummaryFigures): string[] {
+  return channels
+    .filter(({ missing }) => missing.length > 0)
+    .map(({ channel, missing }) => `missing in ${channel}: seq ${rangesText(missing)}`);
+}
+
+function rangesText(ranges: readonly Range[]): string {
+  const texts = ranges.slice(0, MAX_RANGES).map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
+  const more = ranges.length > MAX_RANGES ? ` and ${ranges.length - MAX_RANGES} more runs` : '';
+  return `${texts.join(', ')}${more}`;
+}
