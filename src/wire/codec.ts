@@ -174,7 +174,7 @@ function isKnown(event: EventBatch['events'][number]): event is WireEvent {
   return eventTypes.has(event.type);
 }
 
-/** Rounded to whole nanoseconds, which a double holds for offsets of up to 100 days. */
+/** Rounded to whole nanoseconds, which a double of milliseconds holds for 49 days (2^32 ms). */
 function instant(t0: number, offset: number): Instant {
   const nanoseconds = Math.round(offset * 1e6);
   const ms = Math.floor(nanoseconds / 1e6);
