@@ -133,7 +133,7 @@ async function findBuffer({ config: file, dataDir }: Place) {
   if (dataDir !== undefined) return { dataDir, maxBytes: null };
   if (file === undefined) return wrongUsage('say where the buffer is: --config FILE or --data-dir DIR', undefined);
   const { loadConfigOrTell } = await import('./load-config.ts');
-  const config = await loadConfigOrTell(file);
+  const config = await loadConfigOrTell(file, { absent: 'warning' });
   if (config === undefined) {
     process.exitCode = EXIT_CONFIG;
     return undefined;

@@ -9,7 +9,6 @@ export interface ConfigChange {
   readonly changed: readonly string[];
   readonly uplink: boolean;
   readonly buffer: boolean;
-  readonly logLevel: boolean;
   /** Keys that changed and that a running gateway cannot take up, e.g. `gateway.dataDir`. */
   readonly needsRestart: readonly string[];
 }
@@ -26,10 +25,9 @@ export function diffConfig(before: Config, after: Config): ConfigChange {
     changed: [...now].flatMap(([id, machine]) => (old.has(id) && !same(old.get(id), machine) ? [id] : [])),
     uplink: !same(before.uplink, after.uplink),
     buffer: !same(before.buffer, after.buffer),
-    logLevel: before.log.level !== after.log.level,
     needsRestart: [
       ...fixed.filter((key) => gatewayBefore[key] !== gatewayAfter[key]).map((key) => `gateway.${key}`),
-      ...(before.log.format === after.log.format ? [] : ['log.format']),
+      ...(same(before.log, after.log) ? [] : ['log']),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, Fault } from '../errors.ts';
 import { openFault } from './disk-faults.ts';
@@ -46,7 +46,7 @@ export function openForWriting(dataDir: string, now: number): Files {
     return db;
   };
   try {
-    mkdirSync(dataDir, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(dataDir);
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     const lock = open(LOCK_FILE, LOCK_WAIT_MS);
     takeLock(lock, dataDir);
@@ -86,6 +86,14 @@ export function openForReading(dataDir: string): Database {
     db?.close();
     throw readFault(error, path, dataDir);
   }
+}
+
+/** Not `recursive`: Node.js never comes back from that where the kernel makes no folders, such as in /proc. */
+function makeFolder(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return;
+  if (found === undefined) makeFolder(dirname(path));
+  mkdirSync(path, { mode: FOLDER_MODE });
 }
 
 function takeLock(lock: Database, dataDir: string): void {

@@ -113,3 +113,14 @@ t.test('a reader is told when there is nothing to read', async (t) => {
   writeFileSync(join(dataDir, 'outbox.db'), '');
   t.throws(() => openForReading(dataDir), { of: 'config', message: /is still empty/ });
 });
+
+t.test('refuses, at once, a folder that the kernel does not make or that is a file', async (t) => {
+  const file = join(t.testdir({ file: '' }), 'file');
+  for (const [dataDir, what] of [
+    ['/proc/nope/data', 'cannot be written'],
+    [file, 'is a file'],
+    [join(file, 'below'), 'is a file'],
+  ] as const) {
+    t.throws(() => openForWriting(dataDir, NOW), { of: 'config', message: new RegExp(what) }, dataDir);
+  }
+});

@@ -17,10 +17,18 @@ const MACHINE = 'vmc-1';
 const WAIT_MS = 30_000;
 const POLL_MS = 50;
 
+/** One line of the log. */
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly machine?: string;
+}
+
 /** A gateway process and what it logs. */
 export interface RunningGateway {
   readonly child: ChildProcess;
-  readonly lines: readonly { readonly level: number; readonly msg: string }[];
+  /** What it wrote to standard error has level 0. */
+  readonly lines: readonly LogLine[];
   /** Resolves with the exit code, null after a signal. */
   readonly exited: Promise<number | null>;
 }
@@ -28,7 +36,7 @@ export interface RunningGateway {
 /** Starts `edge-gateway run` on a config file. */
 export function runGateway(file: string): RunningGateway {
   const child = spawn(BIN, ['run', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines: { level: number; msg: string }[] = [];
+  const lines: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
   createInterface({ input: child.stderr }).on('line', (msg) => lines.push({ level: 0, msg }));
   const exited = once(child, 'exit').then(([code]) => code as number | null);
