@@ -11,7 +11,10 @@ var url = require('url');
 var version = process.versions.node.split('.').map(Number);
 if (version[0] < MINIMUM[0] || (version[0] === MINIMUM[0] && version[1] < MINIMUM[1])) {
   process.stderr.write(
-    'edge-gateway needs Node.js ' + MINIMUM.join('.') + ' or newer and this is ' + process.versions.node +
+    'edge-gateway needs Node.js ' +
+      MINIMUM.join('.') +
+      ' or newer and this is ' +
+      process.versions.node +
       ': install Node.js 24, or run "npm ci" in the project folder, which brings its own.\n',
   );
   process.exit(1);

@@ -1,6 +1,7 @@
 import { connect, type IClientOptions } from 'mqtt';
 import { type IPublishPacket, parser } from 'mqtt-packet';
 import t from 'tap';
+import { type FaultyProxy, startProxy } from '../../simulator/proxy.ts';
 import { systemClock } from '../../src/clock.ts';
 import { Secret } from '../../src/config/secrets.ts';
 import { openOutbox } from '../../src/outbox/client.ts';
@@ -9,7 +10,6 @@ import { batchSchema, statusSchema } from '../../src/wire/contract.ts';
 import { noMosquitto, startMosquitto } from '../support/brokers.ts';
 import { batches, startForwarder, testLog, uplinkConfig } from '../support/forwarding.ts';
 import { MemoryOutbox } from '../support/memory-outbox.ts';
-import { type FaultyProxy, startProxy } from '../../simulator/proxy.ts';
 
 const skip = noMosquitto;
 

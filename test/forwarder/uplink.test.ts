@@ -3,12 +3,12 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import t from 'tap';
+import { startProxy } from '../../simulator/proxy.ts';
 import { Secret } from '../../src/config/secrets.ts';
 import { statusSchema } from '../../src/wire/contract.ts';
 import { freePort, startAedes, webSocketListener } from '../support/brokers.ts';
 import { batches, startForwarder, uplinkConfig } from '../support/forwarding.ts';
 import { MemoryOutbox } from '../support/memory-outbox.ts';
-import { startProxy } from '../../simulator/proxy.ts';
 import { acknowledge, type RawBroker, startRawBroker } from '../support/raw-broker.ts';
 
 const STATUS = 'plc/acme/gw-01/status';
