@@ -43,11 +43,11 @@ export const receiveCommand: CommandModule<object, Arguments> = {
         topic: { type: 'array', string: true, nargs: 1, default: ['plc/#'], describe: 'Topic filter; may be repeated' },
         verify: flag('Exit 1 if a batch is missing, invalid or in conflict, or if none came'),
         'from-start': flag('Demand seq 1 of each stream; else what lies before the first seq seen is not judged'),
-        for: text('How long to receive, e.g. 10s; default: until Ctrl-C'),
+        for: text('How long to receive once it is connected, e.g. 10s; default: until Ctrl-C'),
         count: { type: 'number', requiresArg: true, describe: 'End after so many batches' },
         out: text('File for the batches as NDJSON, in order; - for standard output'),
         json: flag('Print the summary as JSON'),
-        wait: flag('Keep trying if the broker cannot be reached at first'),
+        wait: flag('Keep trying if the broker cannot be reached at first, for as long as --for says'),
         ca: text('PEM file of the CA of the broker’s certificate'),
         cert: text('PEM file of a client certificate'),
         key: text('PEM file of its private key'),
@@ -59,13 +59,7 @@ export const receiveCommand: CommandModule<object, Arguments> = {
   handler: async (args) => {
     const stop = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-    const timer = args.for === undefined ? undefined : setTimeout(() => stop.abort(), duration().parse(args.for));
-    try {
-      const figures = await run(args, stop);
-      await tell(args, figures);
-    } finally {
-      clearTimeout(timer);
-    }
+    await tell(args, await run(args, stop));
   },
 };
 
@@ -91,6 +85,12 @@ async function run(args: Arguments, stop: AbortController): Promise<SummaryFigur
   const pem = { ca: read(args.ca), cert: read(args.cert), key: read(args.key) };
   const { url, topic: topics, wait, username, clientId } = args;
   await using sink = args.out === undefined ? undefined : await openNdjson(args.out, clientId !== undefined);
+  let limit: NodeJS.Timeout | undefined;
+  const beginToCount = () => {
+    clearTimeout(limit);
+    if (args.for !== undefined) limit = setTimeout(() => stop.abort(), duration().parse(args.for));
+  };
+  if (wait) beginToCount();
   // Until the subscription stands.
   let failure: Fault | undefined;
   let isUp = false;
@@ -99,6 +99,7 @@ async function run(args: Arguments, stop: AbortController): Promise<SummaryFigur
     password: process.env['MQTT_PASSWORD'],
     signal: stop.signal,
     onLink: (connected, why) => {
+      if (connected && !isUp) beginToCount();
       isUp ||= connected;
       failure = isUp ? undefined : why;
       if (connected) summary.subscribed(Date.now());
@@ -110,6 +111,7 @@ async function run(args: Arguments, stop: AbortController): Promise<SummaryFigur
   try {
     await take(subscription, { add: (received) => summary.add(received), screen, sink, count: args.count, stop });
   } finally {
+    clearTimeout(limit);
     clearInterval(timer);
     screen.clear();
   }

@@ -1,5 +1,5 @@
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { Fault, messageOf } from '../errors.ts';
+import { codeOf, Fault, messageOf } from '../errors.ts';
 import { type BrokerUrl, parseBrokerUrl } from './broker-url.ts';
 import { linkFault, refusalOf } from './link-fault.ts';
 
@@ -76,7 +76,7 @@ class ClosedEarly extends Error {}
 
 /** RabbitMQ before 3.13 closes the connection without a word. */
 function mayBeVersion(error: unknown): boolean {
-  return refusalOf(error) === WRONG_VERSION || error instanceof ClosedEarly;
+  return refusalOf(error) === WRONG_VERSION || error instanceof ClosedEarly || codeOf(error) === 'ECONNRESET';
 }
 
 async function open(
