@@ -4,25 +4,25 @@ import type { SummaryFigures } from './summary.ts';
 /** Holes of a channel that are named; beyond that they are only counted. */
 const MAX_RANGES = 20;
 
-/** The figures on one line, for a terminal or a log. */
+/** The figures on one line, for a terminal (what matters most is within 80 columns) or a log. */
 export function summaryLine(figures: SummaryFigures): string {
   const { latency } = figures;
-  const counts = [
-    ['machines', figures.machines],
-    ['batches', figures.batches],
-    ['observations', figures.observations],
-    ['duplicates removed', figures.duplicatesRemoved],
-    ['missing', figures.missing],
-    ['gaps told', figures.gaps],
-    ...[
-      ['late', figures.late],
-      ['invalid', figures.invalid],
-      ['conflicts', figures.conflicts],
-      ['ignored', figures.ignored],
-    ].filter(([, count]) => count !== 0),
-  ].map(([name, count]) => `${name} ${count}`);
-  const times = latency.p50 === null ? [] : [`live latency P50 ${latency.p50} ms P99 ${latency.p99} ms`];
-  return [...counts, ...times].join('  ');
+  const seldom = [
+    ['late', figures.late],
+    ['invalid', figures.invalid],
+    ['conflicts', figures.conflicts],
+    ['ignored', figures.ignored],
+  ] as const;
+  return [
+    `machines ${figures.machines}`,
+    `batches ${figures.batches}`,
+    `observations ${figures.observations}`,
+    `missing ${figures.missing}`,
+    ...(latency.p50 === null ? [] : [`live P50 ${latency.p50} ms P99 ${latency.p99} ms`]),
+    `duplicates removed ${figures.duplicatesRemoved}`,
+    `gaps told ${figures.gaps}`,
+    ...seldom.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`),
+  ].join('  ');
 }
 
 /** What is missing, one line for each channel. */

@@ -66,7 +66,10 @@ t.test('sums up what was received', async (t) => {
     ignored: 1,
   });
   t.ok(Math.abs((figures.latency.p99 as number) - 100) <= 1);
-  t.match(summaryLine(figures), /^machines 1 {2}batches 3 {2}observations 4 .*conflicts 1.*live latency P50 \d+/);
+  t.match(
+    summaryLine(figures),
+    /^machines 1 {2}batches 3 {2}observations 4 {2}missing 2 {2}live P50 \d.* {2}invalid 1 {2}conflicts 1/,
+  );
   t.strictSame(missingLines(figures), ['missing in acme/gw-01/vmc-3/telemetry/b7k2: seq 2–3']);
 });
 
