@@ -113,7 +113,9 @@ function content(value: Exclude<SimulatedValue, ConditionValue>, item: Item): [A
     const sampleRate = value.rate ?? item.spec.sampleRate;
     return [{ sampleCount: value.series.length, sampleRate }, value.series.join(' ')];
   }
-  if ('message' in value) return [{ nativeCode: value.nativeCode }, text(value.message)];
+  if ('message' in value) {
+    return [{ nativeCode: value.nativeCode }, value.raw === true ? value.message : text(value.message)];
+  }
   if ('assetId' in value) return [{ assetType: value.assetType }, text(value.assetId)];
   return [{ resetTriggered: value.resetTriggered }, text(String(value.value))];
 }

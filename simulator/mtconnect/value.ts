@@ -43,6 +43,8 @@ export interface SeriesValue {
 export interface MessageValue {
   readonly message: string;
   readonly nativeCode?: string;
+  /** The text goes out as it is, as from an agent that does not escape what the machine says: the document may break. */
+  readonly raw?: boolean;
 }
 
 /** Value of an AssetChanged, AssetAdded or AssetRemoved. */

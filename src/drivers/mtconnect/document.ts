@@ -73,12 +73,49 @@ export interface AssetsDocument {
 
 export type MtconnectDocument = StreamsDocument | DevicesDocument | ErrorDocument | AssetsDocument;
 
+/** A streams document that is no XML, but whose header can be read: where to go on is known. */
+export class UnreadableDocument extends Fault {
+  readonly header: StreamsHeader;
+
+  constructor(cause: Fault, header: StreamsHeader) {
+    super('machine', cause.message, { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) });
+    this.header = header;
+  }
+}
+
 /**
  * Reads a document of any version: the root's local name decides, the version in its namespace does not.
  * @param from what sent it, for messages
- * @throws Fault of the machine where it is no MTConnect document or its header is unusable
+ * @throws Fault of the machine where it is no MTConnect document or its header is unusable, an `UnreadableDocument`
+ *   where only its content is
  */
 export function parseDocument(bytes: Uint8Array, from: string): MtconnectDocument {
+  try {
+    return readDocument(bytes, from);
+  } catch (error) {
+    const found = error instanceof Fault ? headerOfUnreadable(bytes) : undefined;
+    throw error instanceof Fault && found !== undefined ? new UnreadableDocument(error, found) : error;
+  }
+}
+
+/** More than any agent writes before the end of its header. */
+const MAX_PROLOGUE = 8 * 1024;
+
+/** The header of a streams document that is no XML as a whole: a raw `<` in an alarm text comes behind it. */
+function headerOfUnreadable(bytes: Uint8Array): StreamsHeader | undefined {
+  const text = Buffer.from(bytes.subarray(0, MAX_PROLOGUE)).toString('latin1');
+  const header = /<(?:[\w.-]+:)?MTConnectStreams\b[\s\S]*?(<(?:[\w.-]+:)?Header\b[^<>]*>)/.exec(text)?.[1];
+  if (header === undefined) return undefined;
+  const alone = `<MTConnectStreams>${header.replace(/\/?>$/, '/>')}</MTConnectStreams>`;
+  try {
+    return streamsHeader(parseXml(Buffer.from(alone), 'the header'), 'the header');
+  } catch {
+    // Then nothing of the document can be used, and its own fault is told.
+    return undefined;
+  }
+}
+
+function readDocument(bytes: Uint8Array, from: string): MtconnectDocument {
   const root = parseXml(bytes, from);
   switch (nameOf(root)) {
     case 'MTConnectStreams':

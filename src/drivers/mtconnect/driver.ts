@@ -16,7 +16,7 @@ import type { MtconnectSettings } from './settings.ts';
 export class MtconnectDriver implements Driver {
   readonly #settings: MtconnectSettings;
   readonly #context: DriverContext;
-  readonly #habits: Habits = { skew: new ClockSkew(), streamBarredUntil: 0, barReason: undefined };
+  readonly #habits: Habits = { skew: new ClockSkew(), streamBarredUntil: 0, barReason: undefined, spoiled: undefined };
 
   constructor(settings: MtconnectSettings, context: DriverContext) {
     this.#settings = settings;

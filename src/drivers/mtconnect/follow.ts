@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { explain, Fault } from '../../errors.ts';
 import type { DriverState, MachineEvent, Reading } from '../../observation.ts';
 import type { DriverContext } from '../driver.ts';
-import { type AgentClient, Refusal, type StreamPart } from './agent.ts';
+import { type AgentClient, Refusal, type SampleRequest, type StreamPart } from './agent.ts';
 import type { ClockSkew } from './clock-skew.ts';
-import type { StreamsDocument } from './document.ts';
+import { type StreamsDocument, UnreadableDocument } from './document.ts';
 import { BufferForecast } from './forecast.ts';
 import type { Session } from './session.ts';
 import type { MtconnectSettings } from './settings.ts';
@@ -14,6 +14,17 @@ const LAGGING_DOCUMENTS = 3;
 /** Refusals of our position in a row that are no accident. */
 const MAX_REFUSALS = 3;
 
+/** Attempts at a single observation that cannot be read, before it is given up as lost. */
+const UNREADABLE_ATTEMPTS = 3;
+
+/** Where a document could not be read: fewer and fewer observations are asked for, down to the one that spoils it. */
+interface Spoiled {
+  readonly from: number;
+  readonly count: number;
+  /** How often the single observation was asked for. */
+  readonly attempts: number;
+}
+
 /** What the driver keeps from one connection to the next. */
 export interface Habits {
   readonly skew: ClockSkew;
@@ -21,6 +32,7 @@ export interface Habits {
   streamBarredUntil: number;
   /** Why. */
   barReason: string | undefined;
+  spoiled: Spoiled | undefined;
 }
 
 export interface FollowOptions {
@@ -71,14 +83,20 @@ export class Follower {
 
   /** Asks once for what comes next; true when nothing is left. */
   async *#poll(): AsyncGenerator<Reading, boolean> {
-    const { client, session } = this.#options;
-    const request = { device: session.path, from: session.from, count: session.count };
+    const { client, session, habits } = this.#options;
+    if (habits.spoiled?.from !== session.from) habits.spoiled = undefined;
+    const count = habits.spoiled?.count ?? session.count;
+    const request = { device: session.path, from: session.from, count };
     const begun = performance.now();
     let document: StreamsDocument;
     try {
       document = await client.sample(request, this.#signal);
       this.#pollRefusals = 0;
     } catch (error) {
+      if (error instanceof UnreadableDocument && error.header.nextSequence > request.from) {
+        yield* this.#narrow(error, request);
+        return false;
+      }
       if (!(error instanceof Refusal && error.isOutOfRange)) throw error;
       this.#pollRefusals += 1;
       if (this.#pollRefusals >= MAX_REFUSALS) throw error;
@@ -93,6 +111,25 @@ export class Follower {
       throw new Fault('machine', `${client.url}: the agent has more, but does not get beyond sequence ${request.from}`);
     }
     return isLevel;
+  }
+
+  /**
+   * A document that cannot be read holds one observation that spoils it (a raw `<` in an alarm text, say). Asks for
+   * fewer until that one is alone, and passes over it when it stays unreadable: a gap says so, and the rest goes on.
+   */
+  async *#narrow(error: UnreadableDocument, { from, count }: SampleRequest): AsyncGenerator<Reading> {
+    const { habits, session, context } = this.#options;
+    if (habits.spoiled === undefined)
+      context.log.debug(`${explain(error)}. Looking for the observation that spoils it`);
+    if (count > 1) {
+      habits.spoiled = { from, count: Math.ceil(count / 4), attempts: 0 };
+      return;
+    }
+    const attempts = (habits.spoiled?.attempts ?? 0) + 1;
+    habits.spoiled = { from, count, attempts };
+    if (attempts < UNREADABLE_ATTEMPTS) return;
+    context.log.warn(`the observation at sequence ${from} cannot be read: it is passed over`);
+    yield session.skip(error);
   }
 
   /** Polls until streaming may be tried (again). */
@@ -147,6 +184,8 @@ export class Follower {
       return part;
     } catch (error) {
       this.#signal.throwIfAborted();
+      // The next poll finds out what spoils it.
+      if (error instanceof UnreadableDocument) return undefined;
       this.#streamRefusals += 1;
       const isOutOfRange = error instanceof Refusal && error.isOutOfRange;
       // The buffer may have rolled over since the last poll, which the next one will find out.

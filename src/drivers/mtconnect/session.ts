@@ -9,6 +9,7 @@ import {
   type RawObservation,
   type StreamsDocument,
   type StreamsHeader,
+  UnreadableDocument,
   wholeNumber,
 } from './document.ts';
 import { type Mapping, mapDevice } from './mapping.ts';
@@ -28,6 +29,9 @@ export interface SessionOptions {
   readonly settings: MtconnectSettings;
   readonly context: DriverContext;
 }
+
+/** Of a document whose content cannot be read. */
+const NOTHING: Decoded = { observations: [], unreadable: 0, badValues: 0, taken: 0 };
 
 /** What became of a document of a stream or poll. */
 export type Digested = 'read' | 'moved';
@@ -115,15 +119,24 @@ export class Session {
   /** Goes on from a cursor of this device, or begins with a snapshot. */
   async *start(cursor: Cursor | undefined): AsyncGenerator<Reading> {
     const position = positionOf(cursor, this.#deviceKey);
-    const current = await this.#current();
+    const current = await this.#current().catch(headerAlone);
+    const { header } = current;
     if (position === undefined) {
-      yield this.#reading(this.#decode(current, { snapshot: true }), current.header.nextSequence, current.header);
+      const isReadable = !(current instanceof UnreadableDocument);
+      const decoded = isReadable ? this.#decode(current, { snapshot: true }) : NOTHING;
+      const lost = isReadable ? [] : [this.#unreadable(null, null, this.#now)];
+      yield this.#reading(decoded, header.nextSequence, header, lost);
       return;
     }
     this.#position = position;
-    const where = place(position, current.header);
-    if (where === 'inside') await this.#prime(position.next, current.header);
+    const where = place(position, header);
+    if (where === 'inside') await this.#prime(position.next, header);
     else yield* this.#move(where, position);
+  }
+
+  /** Passes over a document of a single observation that stays unreadable. */
+  skip({ header }: UnreadableDocument): Reading {
+    return this.#reading({ ...NOTHING, unreadable: 1 }, header.nextSequence, header);
   }
 
   /** After the agent has refused where we are: finds out why and goes on where that is possible. */
@@ -209,21 +222,14 @@ export class Session {
     const lastTime = this.#position?.lastTime ?? null;
     const reached = decoded.observations.at(-1)?.t ?? lastTime;
     this.#position = { instanceId: header.instanceId, next, device: this.#deviceKey, lastTime: reached };
-    const lost = decoded.unreadable === 0 ? [] : [this.#unreadable(decoded, lastTime)];
-    return { observations: decoded.observations, events: [...events, ...lost], cursor: toCursor(this.#position) };
+    const { observations, unreadable } = decoded;
+    const to = observations.at(-1)?.t ?? this.#now;
+    const lost = unreadable === 0 ? [] : [this.#unreadable(lastTime, unreadable, to)];
+    return { observations, events: [...events, ...lost], cursor: toCursor(this.#position) };
   }
 
-  #unreadable({ observations, unreadable }: Decoded, from: number | null): Gap {
-    const t = this.#now;
-    return {
-      type: 'gap',
-      t,
-      cause: 'unreadable',
-      from,
-      to: observations.at(-1)?.t ?? t,
-      count: unreadable,
-      exact: true,
-    };
+  #unreadable(from: number | null, count: number | null, to: number): Gap {
+    return { type: 'gap', t: this.#now, cause: 'unreadable', from, to, count, exact: count !== null };
   }
 
   /** Remembers, without telling it again, what was known just before `next`. */
@@ -233,7 +239,7 @@ export class Session {
     try {
       this.#decode(await this.#current(at), { snapshot: true, from: next, until: next });
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal || error instanceof UnreadableDocument)) throw error;
       this.#options.context.log.debug(`begins with nothing remembered: ${error.message}`);
     }
   }
@@ -336,4 +342,9 @@ interface Loss {
   readonly lost: Position;
   readonly landing: Landing;
   readonly recovered: number;
+}
+
+function headerAlone(error: unknown): UnreadableDocument {
+  if (error instanceof UnreadableDocument) return error;
+  throw error;
 }

@@ -6,7 +6,7 @@ import { type AgentOptions, SimulatedAgent } from '../../../simulator/mtconnect/
 import type { FaultKind } from '../../../simulator/mtconnect/fault.ts';
 import { explain, type Fault } from '../../../src/errors.ts';
 import { type Certificate, createAuthority, noOpenssl } from '../../support/certificates.ts';
-import { booked, collect, driverFor, producedFrom, seen, type Yielded } from './support.ts';
+import { booked, collect, driverFor, producedFrom, seen, sees, type Yielded } from './support.ts';
 
 async function running(t: Test, options: AgentOptions = {}): Promise<SimulatedAgent> {
   const agent = new SimulatedAgent({ version: '1.6', record: true, rate: 300, ...options });
@@ -175,6 +175,42 @@ t.test('unreadable observations are left out, counted and told, and the document
     [1, 4],
   );
   t.match(second.of('gap'), [{ cause: 'unreadable', count: 2, exact: true }]);
+});
+
+const RAW = { message: 'load <HIGH', raw: true } as const;
+
+t.test('an observation that makes its documents unreadable is passed over, and the rest is read', async (t) => {
+  const agent = await running(t, { rate: 0 });
+  const driver = driverFor(agent.url);
+  const first = await collect(driver, { until: ({ cursor }) => cursor !== undefined });
+  const values = Array.from({ length: 40 }, (_, i) => i);
+  for (const v of values.slice(0, 30)) agent.observe('cnc-1', 'Xabs', v);
+  agent.observe('cnc-1', 'message', RAW);
+  for (const v of values.slice(30)) agent.observe('cnc-1', 'Xabs', v);
+  const second = await collect(driver, {
+    from: first.cursor,
+    until: (y) => y.cursor?.['next'] === agent.nextSequence,
+  });
+  t.same(
+    second.signal('Xabs').map(({ v }) => v),
+    values,
+  );
+  t.match(second.of('gap'), [{ cause: 'unreadable', count: 1, exact: true }]);
+  t.same(second.signal('message'), []);
+});
+
+t.test('an unreadable snapshot is told as a gap, and what follows is read', async (t) => {
+  const agent = await running(t, { rate: 0 });
+  agent.observe('cnc-1', 'message', RAW);
+  const yielded = await collect(driverFor(agent.url), {
+    each: ({ cursor }) => {
+      if (cursor?.['next'] === agent.nextSequence && agent.produced.list.at(-1)?.value !== 7) {
+        agent.observe('cnc-1', 'Xabs', 7);
+      }
+    },
+    until: sees('Xabs', 7),
+  });
+  t.match(yielded.of('gap'), [{ cause: 'unreadable', from: null, count: null, exact: false }]);
 });
 
 t.test('what answers wrongly is told in a sentence with a hint', async (t) => {
