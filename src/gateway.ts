@@ -113,6 +113,7 @@ export class Gateway {
     const driver = create(config, { machine: config.id, log, clock: systemClock });
     const pipeline = new MachinePipeline({
       machine: config.id,
+      labels: config.labels,
       outbox,
       clock: systemClock,
       clockQuality: () => this.#clockSync.quality,

@@ -65,6 +65,8 @@ export interface MachineModel {
   /** Name, uuid, manufacturer, serial number … as far as the machine tells them. */
   readonly model: { readonly [key: string]: Value };
   readonly signals: { readonly [signal: string]: SignalInfo };
+  /** As the config has them; added by the pipeline. */
+  readonly labels?: { readonly [name: string]: string };
 }
 
 /** Something that a person should know and that lost nothing (yet). `code` is stable, `message` is for people. */

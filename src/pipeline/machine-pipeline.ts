@@ -12,6 +12,8 @@ const IDLE_CURSOR_MS = 10_000;
 
 export interface MachinePipelineOptions {
   readonly machine: string;
+  /** Told with each machine event. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly clockQuality: () => ClockQuality;
@@ -51,12 +53,14 @@ export class MachinePipeline {
 
   /** Adds an event of the supervisor's, or of a reading. */
   tell(event: MachineEvent): void {
-    if (event.type === 'machine') {
-      for (const [signal, info] of Object.entries(event.signals)) {
-        if (info.unit !== undefined) this.#units.set(signal, info.unit);
-      }
+    if (event.type !== 'machine') {
+      this.#events.push(event);
+      return;
     }
-    this.#events.push(event);
+    for (const [signal, info] of Object.entries(event.signals)) {
+      if (info.unit !== undefined) this.#units.set(signal, info.unit);
+    }
+    this.#events.push({ ...event, labels: this.#options.labels });
   }
 
   /** Hands over what has come since the last flush. A cursor that moved without data waits for up to ten seconds. */

@@ -74,6 +74,7 @@ export const eventSchema = z.discriminatedUnion('type', [
       z.string(),
       z.looseObject({ unit: z.string().optional(), source: z.string().optional(), type: z.string().optional() }),
     ),
+    labels: z.record(z.string(), z.string()).optional().describe('as the gateway’s config has them'),
   }),
   z.looseObject({
     type: z.literal('notice').describe('something a person should know; nothing was lost'),

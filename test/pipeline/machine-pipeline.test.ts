@@ -20,7 +20,13 @@ function manualOutbox() {
 }
 
 function pipelineOn(outbox: Outbox, now = () => 60_000) {
-  return new MachinePipeline({ machine: 'vmc-3', outbox, clock: { now }, clockQuality: () => 'synced' });
+  return new MachinePipeline({
+    machine: 'vmc-3',
+    labels: { cell: '7' },
+    outbox,
+    clock: { now },
+    clockQuality: () => 'synced',
+  });
 }
 
 const observe = (t: number): Observation => ({ signal: 'rpm', t, ns: 0, v: t, q: 'good' });
@@ -50,7 +56,9 @@ t.test('commits observations, events and the cursor that follows them as one ent
     { machine: 'vmc-3', kind: 'telemetry', lane: 'live', t0: 1, count: 2, clock: 'synced' },
   ]);
   t.same(JSON.parse(entry?.batches[1]?.body ?? ''), { rpm: { unit: 'rev/min', t: [0, 1], v: [1, 2] } });
-  t.equal(JSON.parse(entry?.batches[0]?.body ?? '')[1].t, 5, 'times of events are relative too');
+  const events = JSON.parse(entry?.batches[0]?.body ?? '');
+  t.same(events[0].labels, { cell: '7' }, 'with the labels of the config');
+  t.equal(events[1].t, 5, 'times of events are relative too');
 });
 
 t.test('splits a huge reading into batches but never its cursor from the last of them', async (t) => {
