@@ -41,10 +41,10 @@ export async function supervise(machine: Supervised, signal: AbortSignal): Promi
   while (!signal.aborted) {
     try {
       for await (const reading of driver.observe(cursor, signal)) {
+        for (const event of reading.events ?? []) logEvent(event, log);
         await sink.accept(reading, signal);
         cursor = reading.cursor ?? cursor;
         if (reading.cursor === undefined && reading.observations.length === 0) continue;
-        if (told.text !== '') log.info('reads again');
         told = { text: '', at: 0 };
         backoff.reset();
       }
@@ -63,5 +63,23 @@ export async function supervise(machine: Supervised, signal: AbortSignal): Promi
       // A machine that only a person can mend waits for the reload, which aborts it.
       await (isConfig ? aborted(signal) : sleep(delay, undefined, { signal }).catch(() => undefined));
     }
+  }
+}
+
+/** What the cloud is told of a machine, the technician reads in the log. */
+function logEvent(event: MachineEvent, log: Log): void {
+  switch (event.type) {
+    case 'driver':
+      log.info(event.message === undefined ? event.state : `${event.state}: ${event.message}`);
+      break;
+    case 'gap':
+      log.warn({ gap: event }, `gap: ${event.count ?? 'an unknown number of'} observations are lost (${event.cause})`);
+      break;
+    case 'notice':
+      log.warn(event.message);
+      break;
+    case 'machine':
+      log.info({ model: event.model }, `found, with ${Object.keys(event.signals).length} signals`);
+      break;
   }
 }

@@ -128,7 +128,7 @@ export class Follower {
     const attempts = (habits.spoiled?.attempts ?? 0) + 1;
     habits.spoiled = { from, count, attempts };
     if (attempts < UNREADABLE_ATTEMPTS) return;
-    context.log.warn(`the observation at sequence ${from} cannot be read: it is passed over`);
+    context.log.debug(`the observation at sequence ${from} cannot be read: it is passed over`);
     yield session.skip(error);
   }
 
@@ -196,12 +196,10 @@ export class Follower {
 
   /** @throws the error where the config wants nothing but streaming */
   #bar(error: unknown): void {
-    const { settings, habits, context } = this.#options;
+    const { settings, habits } = this.#options;
     if (settings.mode === 'stream') throw error;
     habits.streamBarredUntil = this.#now + settings.streamRetry;
-    const reason = explain(error);
-    if (reason !== habits.barReason) context.log.warn(`cannot stream, so it polls and tries again later: ${reason}`);
-    habits.barReason = reason;
+    habits.barReason = explain(error);
     this.#streamRefusals = 0;
   }
 
@@ -213,7 +211,10 @@ export class Follower {
     const events: MachineEvent[] = [
       message === undefined ? { type: 'driver', t, state } : { type: 'driver', t, state, message },
     ];
-    if (message !== undefined) events.push({ type: 'notice', t, code: 'stream-fallback', message });
+    if (message !== undefined) {
+      const notice = `cannot stream, so it polls and tries again later: ${message}`;
+      events.push({ type: 'notice', t, code: 'stream-fallback', message: notice });
+    }
     yield { observations: [], events };
   }
 
