@@ -4,22 +4,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { driverSettings } from '../../src/cli/load-config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { seededRandom } from '../support/random.ts';
 import { environment } from './support.ts';
 
 const ROUNDS = 1500;
 const SECRET = 'hunter2-hunter2';
 const EXAMPLE = readFileSync(new URL('../../config/example.yaml', import.meta.url), 'utf8').replaceAll('#|', '');
-
-/** mulberry32: the same seed gives the same damage. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const SPLINTERS = [
   ...'{}[]:,"\'#&*!|>%@`-?\\\t\n \0\uFEFF\uD800€',
@@ -80,7 +70,8 @@ t.test('whatever is done to a config, it loads or all that is wrong has a place'
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
   t.comment(`SEED=${seed}`);
   environment(t, { MQTT_PASSWORD: SECRET });
-  const pick = random(seed);
+  const random = seededRandom(seed);
+  const pick = (below: number) => Math.floor(random() * below);
   const file = join(t.testdir(), 'gateway.yaml');
   let loaded = 0;
   for (let round = 0; round < ROUNDS; round++) {

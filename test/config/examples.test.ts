@@ -31,7 +31,7 @@ function keysIn(data: unknown, path = ''): string[] {
 }
 
 t.test('the examples load as they are', async (t) => {
-  for (const name of ['minimal', 'example']) {
+  for (const name of ['minimal', 'example', 'demo']) {
     const result = loadConfig(join(root, `config/${name}.yaml`), driverSettings());
     t.same('errors' in result ? result.errors : [], [], name);
     t.same(result.warnings, [], name);

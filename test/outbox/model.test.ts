@@ -8,6 +8,7 @@ import { LANES, type Lane, type NewBatch } from '../../src/outbox/outbox.ts';
 import type { Group, Hold } from '../../src/outbox/protocol.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
+import { seededRandom } from '../support/random.ts';
 import { batch, bulky, valuesOf } from './support.ts';
 
 const RUNS = 12;
@@ -50,17 +51,6 @@ function brief(values: readonly unknown[]): string {
   return String(values[0]).slice(0, 12);
 }
 
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** What a power cut leaves: the files as they are while the outbox is open. */
 function copyAsAfterCrash(from: string, to: string): void {
   mkdirSync(to);
@@ -76,7 +66,7 @@ const seeds =
 
 for (const seed of seeds) {
   t.test(`agrees with a naive model over appends, marks, retention, crashes and reopens (SEED=${seed})`, async (t) => {
-    const random = randomFrom(seed);
+    const random = seededRandom(seed);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     const folder = t.testdir();
     let dataDir = join(folder, '0');
