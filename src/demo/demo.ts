@@ -3,7 +3,7 @@ import { startProxy } from '../../simulator/proxy.ts';
 import { startBroker } from './broker.ts';
 import { type ConsumerFigures, DemoConsumer } from './demo-consumer.ts';
 import { startGateway } from './gateway-process.ts';
-import { startMachines } from './machines.ts';
+import { openShopFloor } from './machines.ts';
 import { type MachineTally, Tally } from './tally.ts';
 
 /** Shares of the duration: the uplink is cut after the first and restored after the second. */
@@ -41,17 +41,13 @@ export interface DemoSummary extends ConsumerFigures {
  * middle. Counts at the machines and at the consumer, never inside the gateway.
  */
 export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSummary> {
-  await using stack = new AsyncDisposableStack();
   const tally = new Tally();
-  const machines = await startMachines(tally);
-  const agents = [...new Set(machines.map(({ agent }) => agent))];
-  stack.defer(async () => {
-    await Promise.all(agents.map((agent) => agent.stop()));
-  });
-  const broker = stack.use(await startBroker());
-  const uplink = stack.use(await startProxy(broker.port));
-  const consumer = stack.use(await DemoConsumer.connect({ url: `mqtt://127.0.0.1:${broker.port}` }, tally));
-  const gateway = stack.use(await startGateway({ machines, uplinkPort: uplink.port, tell }));
+  await using shopFloor = await openShopFloor(tally);
+  const { machines, agents } = shopFloor;
+  await using broker = await startBroker();
+  await using uplink = await startProxy(broker.port);
+  await using consumer = await DemoConsumer.connect({ url: `mqtt://127.0.0.1:${broker.port}` }, tally);
+  await using gateway = await startGateway({ machines, uplinkPort: uplink.port, tell });
   tell(`${machines.length} machines, gateway and broker are up; waiting for the first data of each machine`);
   await consumer.firstContact(
     machines.map(({ id }) => id),

@@ -16,9 +16,16 @@ export interface DemoMachine {
   readonly agent: SimulatedAgent;
 }
 
+/** The machines of the demo and the agents in front of them. */
+export interface ShopFloor extends AsyncDisposable {
+  readonly machines: readonly DemoMachine[];
+  readonly agents: readonly SimulatedAgent[];
+}
+
 /** Starts the agents with their machines at a standstill; everything that they produce goes into the tally. */
-export async function startMachines(tally: Tally): Promise<DemoMachine[]> {
+export async function openShopFloor(tally: Tally): Promise<ShopFloor> {
   const machines: DemoMachine[] = [];
+  const agents: SimulatedAgent[] = [];
   for (const { machines: ids, options } of AGENTS) {
     const agent = new SimulatedAgent({
       ...options,
@@ -29,9 +36,16 @@ export async function startMachines(tally: Tally): Promise<DemoMachine[]> {
         if (ids.includes(device)) tally.addProduced(device, { id: dataItemId, name }, microsOf(timestamp));
       },
     });
-    await agent.start();
     agent.pause();
+    await agent.start();
+    agents.push(agent);
     machines.push(...ids.map((id) => ({ id, agent })));
   }
-  return machines;
+  return {
+    machines,
+    agents,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(agents.map((agent) => agent.stop()));
+    },
+  };
 }
