@@ -49,8 +49,8 @@ export class Gateway {
   #flushTimer: NodeJS.Timeout | undefined;
   /** Rejects when a part ends that should not. */
   readonly #broken = Promise.withResolvers<never>();
-  /** Reloads and the stop take turns. */
-  #turn: Promise<void> = Promise.resolve();
+  /** The start, reloads and the stop take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -63,24 +63,12 @@ export class Gateway {
    * @throws Fault of the config when the outbox cannot be opened, of the disk or of ours when it breaks for good
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { gateway, buffer } = this.#config;
-    const outbox = await openOutbox({
-      dataDir: gateway.dataDir,
-      budget: buffer,
-      log: this.#log.child({ part: 'outbox' }),
-      clock: systemClock,
-    });
-    this.#outbox = outbox;
     try {
-      await this.#clockSync.start(signal);
-      this.#startFlushing();
-      this.#startUplink(outbox);
-      for (const machine of this.#config.machines) await this.#startMachine(machine, outbox);
-      this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
+      const outbox = await this.#inTurn(() => this.#start(signal));
       await Promise.race([aborted(signal), outbox.failed, this.#broken.promise]);
     } finally {
       clearInterval(this.#flushTimer);
-      await this.#inTurn(() => this.#stop(outbox));
+      await this.#inTurn(() => this.#stop());
     }
   }
 
@@ -91,10 +79,27 @@ export class Gateway {
     });
   }
 
-  #inTurn(step: () => Promise<void>): Promise<void> {
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(step);
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #start(signal: AbortSignal): Promise<Outbox> {
+    const { gateway, buffer, machines } = this.#config;
+    const outbox = await openOutbox({
+      dataDir: gateway.dataDir,
+      budget: buffer,
+      log: this.#log.child({ part: 'outbox' }),
+      clock: systemClock,
+    });
+    this.#outbox = outbox;
+    await this.#clockSync.start(signal);
+    this.#startFlushing();
+    this.#startUplink(outbox);
+    for (const machine of machines) await this.#startMachine(machine, outbox);
+    this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
+    return outbox;
   }
 
   #startFlushing(): void {
@@ -176,7 +181,9 @@ export class Gateway {
     this.#log.info({ added: change.added, changed: change.changed, removed: change.removed }, 'config reloaded');
   }
 
-  async #stop(outbox: Outbox): Promise<void> {
+  async #stop(): Promise<void> {
+    const outbox = this.#outbox;
+    if (outbox === undefined) return;
     const drained = await this.#stopMachines([...this.#machines.keys()]);
     await this.#stopUplink();
     const closed = await within(STOP_OUTBOX_MS, outbox.close());

@@ -59,6 +59,8 @@ class OutboxClient implements Outbox {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #queue = new CommitQueue();
+  /** By machine, of the newest append; it may still wait for its commit. */
+  readonly #cursors = new Map<string, Cursor>();
   readonly #backoff = new Backoff(RETRY_BACKOFF);
   readonly #listeners = new Set<(lanes: ReadonlySet<Lane>) => void>();
   readonly #closing = new AbortController();
@@ -93,6 +95,7 @@ class OutboxClient implements Outbox {
 
   async append(entry: Append): Promise<void> {
     for (const batch of entry.batches) assertStorable(batch);
+    if (entry.cursor !== undefined) this.#cursors.set(entry.cursor.machine, entry.cursor.cursor);
     return this.#enqueue(() => this.#queue.append(entry));
   }
 
@@ -111,7 +114,7 @@ class OutboxClient implements Outbox {
 
   async cursor(machine: string): Promise<Cursor | undefined> {
     this.#assertOpen();
-    return this.#link.call({ type: 'cursor', machine });
+    return this.#cursors.get(machine) ?? this.#link.call({ type: 'cursor', machine });
   }
 
   async stats(): Promise<OutboxStats> {

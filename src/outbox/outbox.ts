@@ -92,7 +92,10 @@ export interface Outbox {
   /** Rejects when the outbox broke for good: the process should end, so that its service manager starts it again. */
   readonly failed: Promise<never>;
   append(entry: Append): Promise<void>;
-  /** The last durable cursor of a machine. */
+  /**
+   * Where reading a machine goes on: the cursor of its newest append. That is the last durable one, or one that still
+   * waits for its commit; since appends keep their order, what is read from there follows what waits.
+   */
   cursor(machine: string): Promise<Cursor | undefined>;
   /**
    * Undelivered batches of a lane with `id > after`, oldest first, up to `limit` batches and about `maxBytes` of

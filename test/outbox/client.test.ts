@@ -81,6 +81,14 @@ t.test('a held batch is left out until its time and counts its refusals; the lan
   t.match(await outbox.stats(), { held: 0, delivered: { batches: 1 } }, 'a delivered batch is held no more');
 });
 
+t.test('the cursor is that of the newest append, also of one that still waits for its commit', async (t) => {
+  const { outbox } = await open(t, t.testdir());
+  await outbox.append({ batches: [batch()], cursor: { machine: 'm1', cursor: { next: 1 } } });
+  const append = outbox.append({ batches: [batch()], cursor: { machine: 'm1', cursor: { next: 2 } } });
+  t.same(await outbox.cursor('m1'), { next: 2 });
+  await append;
+});
+
 t.test('stream, seq, marks and cursors go on where they were after a reopen', async (t) => {
   const dataDir = t.testdir();
   const first = await open(t, dataDir);
