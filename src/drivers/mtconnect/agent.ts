@@ -210,6 +210,7 @@ function refusal({ errors }: ErrorDocument, url: URL): Refusal {
   return new Refusal(
     `${url}: the agent refuses: ${texts.join('; ') || 'no reason given'}`,
     errors.map(({ code }) => code),
+    errors.some(({ code }) => code === 'NO_DEVICE') ? 'check `device`, and the path of `url`' : undefined,
   );
 }
 

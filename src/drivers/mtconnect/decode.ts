@@ -17,6 +17,8 @@ export interface Decoded {
   readonly unreadable: number;
   /** Sent as `null` because a number was due and something else stood there. */
   readonly badValues: number;
+  /** The largest sequence number; 0 where there is none. */
+  readonly last: number;
 }
 
 /** Which part of a document counts. */
@@ -84,7 +86,13 @@ export class Decoder {
       else if (this.#state.state.v !== null) observations.push(...stateAt(one.instant, this.#state.changed()));
     }
     if (stateSince !== undefined) observations.push(...stateAt(stateSince, this.#state.changed()));
-    return { observations, taken, unreadable: raws.length - located.length, badValues };
+    return {
+      observations,
+      taken,
+      unreadable: raws.length - located.length,
+      badValues,
+      last: located.at(-1)?.sequence ?? 0,
+    };
   }
 
   /** What an observation says, in the order of time, after what is remembered took note of it. */

@@ -5,6 +5,7 @@ import type { Driver, DriverContext } from '../driver.ts';
 import { AgentClient } from './agent.ts';
 import { ClockSkew } from './clock-skew.ts';
 import { Follower, type Habits } from './follow.ts';
+import { Pacer } from './pacer.ts';
 import { Session } from './session.ts';
 import type { MtconnectSettings } from './settings.ts';
 
@@ -16,6 +17,7 @@ import type { MtconnectSettings } from './settings.ts';
 export class MtconnectDriver implements Driver {
   readonly #settings: MtconnectSettings;
   readonly #context: DriverContext;
+  readonly #pacer = new Pacer();
   readonly #habits: Habits = { skew: new ClockSkew(), streamBarredUntil: 0, barReason: undefined, spoiled: undefined };
 
   constructor(settings: MtconnectSettings, context: DriverContext) {
@@ -37,7 +39,7 @@ export class MtconnectDriver implements Driver {
     const settings = this.#settings;
     const context = this.#context;
     const client = new AgentClient({ ...settings, ca: await readCa(settings.ca) });
-    const session = await Session.open({ client, settings, context }, signal);
+    const session = await Session.open({ client, settings, context, pacer: this.#pacer }, signal);
     yield { observations: [], events: [session.model] };
     yield* session.start(from);
     yield* new Follower({ client, session, settings, context, habits: this.#habits }, signal).run();

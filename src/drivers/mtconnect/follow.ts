@@ -14,6 +14,8 @@ const LAGGING_DOCUMENTS = 3;
 /** Refusals of our position in a row that are no accident. */
 const MAX_REFUSALS = 3;
 
+/** Before a document that could not be read is asked for again. */
+const UNREADABLE_PAUSE_MS = 100;
 /** Attempts at a single observation that cannot be read, before it is given up as lost. */
 const UNREADABLE_ATTEMPTS = 3;
 
@@ -93,7 +95,7 @@ export class Follower {
       document = await client.sample(request, this.#signal);
       this.#pollRefusals = 0;
     } catch (error) {
-      if (error instanceof UnreadableDocument && error.header.nextSequence > request.from) {
+      if (error instanceof UnreadableDocument && session.isAhead(error)) {
         yield* this.#narrow(error, request);
         return false;
       }
@@ -121,6 +123,7 @@ export class Follower {
     const { habits, session, context } = this.#options;
     if (habits.spoiled === undefined)
       context.log.debug(`${explain(error)}. Looking for the observation that spoils it`);
+    await sleep(UNREADABLE_PAUSE_MS, undefined, { signal: this.#signal });
     if (count > 1) {
       habits.spoiled = { from, count: Math.ceil(count / 4), attempts: 0 };
       return;
@@ -184,12 +187,10 @@ export class Follower {
       return part;
     } catch (error) {
       this.#signal.throwIfAborted();
-      // The next poll finds out what spoils it.
-      if (error instanceof UnreadableDocument) return undefined;
       this.#streamRefusals += 1;
-      const isOutOfRange = error instanceof Refusal && error.isOutOfRange;
-      // The buffer may have rolled over since the last poll, which the next one will find out.
-      if (!isOutOfRange || this.#streamRefusals >= MAX_REFUSALS) this.#bar(error);
+      // The next poll finds out what spoils it, or that the buffer has rolled over since the last one.
+      const isForPoll = error instanceof UnreadableDocument || (error instanceof Refusal && error.isOutOfRange);
+      if (!isForPoll || this.#streamRefusals >= MAX_REFUSALS) this.#bar(error);
       return undefined;
     }
   }

@@ -14,6 +14,7 @@ import {
 } from './document.ts';
 import { type Mapping, mapDevice } from './mapping.ts';
 import { type AgentModel, agentModel, type DeviceModel, labelOf, selectDevice } from './model.ts';
+import type { Pacer } from './pacer.ts';
 import type { MtconnectSettings } from './settings.ts';
 import { attributeOf } from './xml.ts';
 
@@ -28,10 +29,14 @@ export interface SessionOptions {
   readonly client: AgentClient;
   readonly settings: MtconnectSettings;
   readonly context: DriverContext;
+  readonly pacer: Pacer;
 }
 
+/** A `current`: where only its header can be read, that tells where to go on. */
+type Snapshot = StreamsDocument | UnreadableDocument;
+
 /** Of a document whose content cannot be read. */
-const NOTHING: Decoded = { observations: [], unreadable: 0, badValues: 0, taken: 0 };
+const NOTHING: Decoded = { observations: [], unreadable: 0, badValues: 0, taken: 0, last: 0 };
 
 /** What became of a document of a stream or poll. */
 export type Digested = 'read' | 'moved';
@@ -52,6 +57,8 @@ export class Session {
   #modelChange: string | undefined;
   /** The last move ended in the present, and nothing has been read since. */
   #stranded = false;
+  /** What comes next was already asked for again, because of a model that had changed. */
+  #rereads = false;
   #toldBadValues = false;
 
   private constructor(options: SessionOptions, agent: AgentModel, signal: AbortSignal) {
@@ -119,19 +126,22 @@ export class Session {
   /** Goes on from a cursor of this device, or begins with a snapshot. */
   async *start(cursor: Cursor | undefined): AsyncGenerator<Reading> {
     const position = positionOf(cursor, this.#deviceKey);
-    const current = await this.#current().catch(headerAlone);
+    const current = await this.#current();
     const { header } = current;
     if (position === undefined) {
-      const isReadable = !(current instanceof UnreadableDocument);
-      const decoded = isReadable ? this.#decode(current, { snapshot: true }) : NOTHING;
-      const lost = isReadable ? [] : [this.#unreadable(null, null, this.#now)];
-      yield this.#reading(decoded, header.nextSequence, header, lost);
+      const decoded = this.#decode(current, { snapshot: true });
+      yield this.#reading(decoded, header.nextSequence, header, this.#untold(current, null));
       return;
     }
     this.#position = position;
     const where = place(position, header);
     if (where === 'inside') await this.#prime(position.next, header);
     else yield* this.#move(where, position);
+  }
+
+  /** Whether an unreadable document is the answer to where we are, so that what lies behind it can be read. */
+  isAhead({ header }: UnreadableDocument): boolean {
+    return place(this.#required, header) === 'inside' && header.nextSequence > this.from;
   }
 
   /** Passes over a document of a single observation that stays unreadable. */
@@ -160,10 +170,14 @@ export class Session {
     }
     const { header } = document;
     if (header.deviceModelChangeTime !== this.#modelChange) {
+      await this.#options.pacer.hold(this.#signal);
       yield { observations: [], events: [await this.#reprobe(header.deviceModelChangeTime)] };
-      // An agent resolves a request's items when it comes: what new items said since is read again from here.
-      return 'moved';
+      // An agent resolves a request's items when it comes: what new items said since is read again from here, unless
+      // it tells another time with each answer.
+      this.#rereads = !this.#rereads;
+      if (this.#rereads) return 'moved';
     }
+    this.#rereads = false;
     yield this.#reading(this.#decode(document, { snapshot: false, from: position.next }), header.nextSequence, header);
     this.#stranded = false;
     return 'read';
@@ -182,12 +196,21 @@ export class Session {
     return this.#device.uuid ?? labelOf(this.#device);
   }
 
-  #current(at?: number): Promise<StreamsDocument> {
-    return this.#options.client.current(this.path, at, this.#signal);
+  #current(at?: number): Promise<Snapshot> {
+    return this.#options.client.current(this.path, at, this.#signal).catch(headerAlone);
   }
 
-  #decode(document: StreamsDocument, window: Window): Decoded {
+  #decode(document: Snapshot, window: Window): Decoded {
+    if (document instanceof UnreadableDocument) return NOTHING;
     const decoded = this.#decoder.decode(this.#observationsOf(document), window);
+    const { nextSequence } = document.header;
+    if (!window.snapshot && decoded.last >= nextSequence) {
+      // They would come again with the next document.
+      const what = `nextSequence ${nextSequence} lies before its observation ${decoded.last}`;
+      throw new Fault('machine', `${this.#options.client.url} sent a document whose ${what}`, {
+        hint: 'the agent does not follow the standard: update it',
+      });
+    }
     if (decoded.badValues > 0) {
       this.#options.context.log[this.#toldBadValues ? 'debug' : 'warn'](
         `${decoded.badValues} values are no numbers where numbers are due: sent as null`,
@@ -228,6 +251,11 @@ export class Session {
     return { observations, events: [...events, ...lost], cursor: toCursor(this.#position) };
   }
 
+  /** That a snapshot could not be read. */
+  #untold(snapshot: Snapshot, from: number | null): Gap[] {
+    return snapshot instanceof UnreadableDocument ? [this.#unreadable(from, null, this.#now)] : [];
+  }
+
   #unreadable(from: number | null, count: number | null, to: number): Gap {
     return { type: 'gap', t: this.#now, cause: 'unreadable', from, to, count, exact: count !== null };
   }
@@ -239,7 +267,7 @@ export class Session {
     try {
       this.#decode(await this.#current(at), { snapshot: true, from: next, until: next });
     } catch (error) {
-      if (!(error instanceof Refusal || error instanceof UnreadableDocument)) throw error;
+      if (!(error instanceof Refusal)) throw error;
       this.#options.context.log.debug(`begins with nothing remembered: ${error.message}`);
     }
   }
@@ -266,18 +294,21 @@ export class Session {
         },
       );
     }
+    if (where === 'restart') await this.#options.pacer.hold(this.#signal);
     const events: MachineEvent[] = where === 'restart' ? [await this.#reprobe()] : [];
     const known = where === 'restart' ? 0 : lost.next;
     const landing = await this.#land();
+    if (where === 'overrun' && landing.next <= lost.next) await this.#options.pacer.hold(this.#signal);
     this.#decoder = new Decoder(this.#mapping);
-    const until = landing.sample === undefined ? Number.POSITIVE_INFINITY : landing.next;
+    const until = landing.isPresent ? Number.POSITIVE_INFINITY : landing.next;
     const recovered = this.#decode(landing.snapshot, { snapshot: true, from: known, until });
     const sampled = landing.sample && this.#decode(landing.sample, { snapshot: false, from: landing.next });
     const to = sampled?.observations[0]?.t ?? this.#now;
     const gap = { from: lost.lastTime, to, lost, landing, recovered: recovered.taken };
     events.push(...(where === 'restart' ? this.#restartEvents(gap) : this.#overrunEvents(gap)));
+    events.push(...this.#untold(landing.snapshot, lost.lastTime));
     yield this.#reading(recovered, landing.next, landing.snapshot.header, events);
-    this.#stranded = landing.sample === undefined;
+    this.#stranded = landing.isPresent;
     if (landing.sample === undefined || sampled === undefined) return;
     yield this.#reading(sampled, landing.sample.header.nextSequence, landing.sample.header);
   }
@@ -293,17 +324,20 @@ export class Session {
       const next = header.firstSequence + Math.floor((header.nextSequence - header.firstSequence) * ahead);
       try {
         const snapshot = await this.#current(next);
-        const sample = await client.sample({ device: this.path, from: next, count: this.count }, this.#signal);
-        const { instanceId } = header;
-        const where = this.#placeOf(sample, { instanceId, next, device: this.#deviceKey, lastTime: null });
-        if (where === 'inside') return { next, snapshot, sample };
+        const request = { device: this.path, from: next, count: this.count };
+        const sample: Snapshot = await client.sample(request, this.#signal).catch(headerAlone);
+        const position = { instanceId: header.instanceId, next, device: this.#deviceKey, lastTime: null };
+        const isReadable = !(sample instanceof UnreadableDocument);
+        const where = isReadable ? this.#placeOf(sample, position) : place(position, sample.header);
+        // An unreadable one is asked for again, piece by piece.
+        if (where === 'inside') return { next, snapshot, sample: isReadable ? sample : undefined, isPresent: false };
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         this.#options.context.log.debug(`cannot go on from ${next}: ${error.message}`);
       }
     }
     const snapshot = await this.#current();
-    return { next: snapshot.header.nextSequence, snapshot, sample: undefined };
+    return { next: snapshot.header.nextSequence, snapshot, sample: undefined, isPresent: true };
   }
 
   #overrunEvents({ from, to, lost, landing, recovered }: Loss): MachineEvent[] {
@@ -331,9 +365,11 @@ export class Session {
 interface Landing {
   readonly next: number;
   /** What was known before it. */
-  readonly snapshot: StreamsDocument;
-  /** What the agent has from there on; undefined where it starts with the present. */
+  readonly snapshot: Snapshot;
+  /** What the agent has from there on; undefined where it is still to be read. */
   readonly sample: StreamsDocument | undefined;
+  /** All that the agent has kept is passed over. */
+  readonly isPresent: boolean;
 }
 
 interface Loss {
