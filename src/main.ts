@@ -8,10 +8,26 @@ import { demoCommand } from './cli/demo.ts';
 import { receiveCommand } from './cli/receive.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
-import { explain, Fault } from './errors.ts';
+import { codeOf, explain, Fault } from './errors.ts';
 import { VERSION } from './version.ts';
 
 const EXIT = { fault: 1, usage: 64, config: 78 } as const;
+
+/** What may be given more than once. */
+const LISTS: readonly string[] = ['_', 'file', 'topic'];
+
+/** Yargs' own words that do not tell what to do. */
+const STRINGS = {
+  'Unknown argument: %s': { one: 'there is no command or option %s', other: 'there are no commands or options %s' },
+  'Unknown command: %s': { one: 'there is no command %s', other: 'there are no commands %s' },
+  'Missing required argument: %s': { one: '--%s is missing', other: 'missing: %s' },
+  'Not enough arguments following: %s': '--%s needs a value',
+  'Not enough non-option arguments: got %s, need at least %s': {
+    one: 'an argument is missing: got %s, need at least %s',
+    other: 'an argument is missing: got %s, need at least %s',
+  },
+  'Arguments %s and %s are mutually exclusive': 'give --%s or --%s, not both',
+};
 
 /** Tells what was thrown in one line, and a stack only for what can only be a bug of ours. */
 function report(error: unknown): number {
@@ -23,6 +39,22 @@ function report(error: unknown): number {
   return EXIT.fault;
 }
 
+/** What is wrong with the use of an option, whichever it is. */
+function usageError(args: Readonly<Record<string, unknown>>): string | undefined {
+  const options = Object.entries(args);
+  const twice = options.find(([name, value]) => Array.isArray(value) && !LISTS.includes(name));
+  if (twice !== undefined) return `--${twice[0]} may be given only once`;
+  const empty = options.find(([, value]) => value === '' || (Array.isArray(value) && value.includes('')));
+  return empty === undefined ? undefined : `${empty[0]} must not be empty`;
+}
+
+// A reader that has gone (`| head`) has seen enough.
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', (error) => {
+  if (codeOf(error) === 'EPIPE') return;
+  process.exit(report(new Fault('disk', `cannot write to standard output (${codeOf(error)})`, { cause: error })));
+});
+
 await yargs(hideBin(process.argv))
   .scriptName('edge-gateway')
   .usage('$0 COMMAND\n\nReads every machine, loses nothing, proves it.')
@@ -33,7 +65,10 @@ await yargs(hideBin(process.argv))
   .command(bufferCommand)
   .command(schemaCommand)
   .demandCommand(1, 'say what to do: one of the commands above')
+  .check((args) => usageError(args) ?? true)
   .strict()
+  .locale('en')
+  .updateStrings(STRINGS as never)
   .version(VERSION)
   .help()
   .alias('h', 'help')

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 
@@ -69,4 +69,34 @@ t.test('wrong usage ends with 64, help with 0', async (t) => {
     t.notMatch(stderr, / at .*:\d+:\d+/, 'no stack trace');
   }
   t.equal(run('--help').status, 0);
+});
+
+t.test('wrong usage is told in one sentence, in English everywhere', async (t) => {
+  const cases: [args: string, told: string][] = [
+    ['bogus', 'there is no command or option bogus'],
+    ['run', '--config is missing'],
+    ['run --config', '--config needs a value'],
+    ['run --config a --config b', '--config may be given only once'],
+    ['run --config=', 'config must not be empty'],
+    ['check', 'an argument is missing: got 0, need at least 1'],
+    ['buffer stats --config a --data-dir b', 'give --config or --data-dir, not both'],
+    ['receive mqtt://127.0.0.1:1 --topic', '--topic needs a value'],
+    ['receive --topic a/#/b mqtt://127.0.0.1:1', '--topic: a/#/b is no topic filter'],
+    ['receive mqtt://127.0.0.1:1 --cert a', '--cert and --key belong together'],
+  ];
+  for (const [args, told] of cases) {
+    const env = { ...process.env, LC_ALL: 'de_DE.UTF-8' };
+    const { status, stderr } = spawnSync(join(ROOT, 'bin/edge-gateway'), args.split(' '), { encoding: 'utf8', env });
+    t.equal(status, 64, args);
+    t.ok(stderr.includes(`\nedge-gateway: ${told}`), `${args}: ${stderr.split('\n').at(-2)}`);
+  }
+});
+
+t.test('a reader that has gone is no fault, a full disk is told in one line', async (t) => {
+  const bin = join(ROOT, 'bin/edge-gateway');
+  const gone = spawnSync('sh', ['-c', `{ "${bin}" schema; echo "exit $?" >&2; } | true`], { encoding: 'utf8' });
+  t.equal(gone.stderr, 'exit 0\n');
+  const full = spawnSync(bin, ['schema'], { stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'], encoding: 'utf8' });
+  t.equal(full.status, 1);
+  t.equal(full.stderr, 'edge-gateway: cannot write to standard output (ENOSPC)\n');
 });

@@ -160,8 +160,9 @@ function wrongUsage<T>(message: string, value: T): T {
 }
 
 function writeFault(error: unknown, out: string | undefined): unknown {
-  if (out === undefined || codeOf(error) === undefined) return error;
-  return new Fault('config', `cannot write ${out} (${codeOf(error)})`, { cause: error, hint: 'choose another --out' });
+  if (codeOf(error) === undefined) return error;
+  const [of, where] = out === undefined ? (['disk', 'to standard output'] as const) : (['config', out] as const);
+  return new Fault(of, `cannot write ${where} (${codeOf(error)})`, { cause: error, hint: 'choose another --out' });
 }
 
 function statsText(place: { dataDir: string; maxBytes: number | null }, stats: ArchiveStats): string {

@@ -12,6 +12,8 @@ const LIVE_MS = 500;
 const LINE_MS = 10_000;
 /** Problems that are told; beyond that they are only counted. */
 const MAX_PROBLEMS = 20;
+/** MQTT 5, 4.7.1: a wildcard fills a level, and # is the last one. */
+const TOPIC_FILTER = /^(([^+#/]*|\+)\/)*([^+#/]*|\+|#)$/;
 
 interface Arguments {
   url: string;
@@ -40,7 +42,14 @@ export const receiveCommand: CommandModule<object, Arguments> = {
     yargs
       .positional('url', { type: 'string', demandOption: true, describe: 'Broker: mqtt://, mqtts://, ws:// or wss://' })
       .options({
-        topic: { type: 'array', string: true, nargs: 1, default: ['plc/#'], describe: 'Topic filter; may be repeated' },
+        topic: {
+          type: 'string',
+          requiresArg: true,
+          default: 'plc/#',
+          // Not an array of yargs: it would swallow a URL behind it.
+          coerce: (given: string | string[]) => [given].flat(),
+          describe: 'Topic filter; may be repeated',
+        },
         verify: flag('Exit 1 if a batch is missing, invalid or in conflict, or if none came'),
         'from-start': flag('Demand seq 1 of each stream; else what lies before the first seq seen is not judged'),
         for: text('How long to receive once it is connected, e.g. 10s; default: until Ctrl-C'),
@@ -54,7 +63,6 @@ export const receiveCommand: CommandModule<object, Arguments> = {
         username: text('User name; the password comes from the environment variable MQTT_PASSWORD'),
         'client-id': text('Let the broker keep the session under this id; --out is then continued, not begun anew'),
       })
-      .implies({ cert: 'key', key: 'cert' })
       .check((args) => usageError(args as never) ?? true) as unknown as Argv<Arguments>,
   handler: async (args) => {
     const stop = new AbortController();
@@ -64,11 +72,15 @@ export const receiveCommand: CommandModule<object, Arguments> = {
 };
 
 /** What is wrong with the arguments. */
-function usageError({ url, for: limit, count }: Arguments): string | undefined {
+function usageError({ url, topic: topics, for: limit, count, cert, key }: Arguments): string | undefined {
   if (parseBrokerUrl(url) === undefined) return 'URL: expected one like mqtts://broker.example.com:8883';
+  const wrong = topics.find((topic) => !TOPIC_FILTER.test(topic));
+  if (wrong !== undefined)
+    return `--topic: ${wrong} is no topic filter: + and # stand alone between slashes, # at the end`;
   if (limit !== undefined && !duration().safeParse(limit).success) {
     return '--for: expected a duration with its unit, e.g. 10s';
   }
+  if ((cert === undefined) !== (key === undefined)) return '--cert and --key belong together: give both';
   if (count !== undefined && !(Number.isInteger(count) && count > 0)) return '--count: expected a whole number above 0';
   return undefined;
 }
@@ -176,7 +188,10 @@ function read(path: string | undefined): string | undefined {
   try {
     return path === undefined ? undefined : readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new Fault('config', `cannot read ${path}: ${messageOf(cause)}`, { cause });
+    throw new Fault('config', `cannot read ${path} (${codeOf(cause)})`, {
+      cause,
+      hint: 'give the path of a PEM file that this user may read',
+    });
   }
 }
 

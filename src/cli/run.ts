@@ -2,6 +2,9 @@ import type { CommandModule } from 'yargs';
 import { explain, Fault } from '../errors.ts';
 import { VERSION } from '../version.ts';
 
+const NOT_RELOADED =
+  'the config is not reloaded, as it has errors (on stderr): mend them and send SIGHUP again. Until then the old one holds.';
+
 export const runCommand: CommandModule<object, { config: string }> = {
   command: 'run',
   describe: 'Run the gateway until SIGTERM; SIGHUP reloads the config',
@@ -34,7 +37,7 @@ export const runCommand: CommandModule<object, { config: string }> = {
     const gateway = new Gateway({ config, drivers, version: VERSION, log });
     process.on('SIGHUP', () => {
       loadConfigOrTell(file)
-        .then((next) => (next === undefined ? log.error('the config is not reloaded') : gateway.reload(next)))
+        .then((next) => (next === undefined ? log.error(NOT_RELOADED) : gateway.reload(next)))
         .catch((error: unknown) => log.error(`the config is not reloaded: ${explain(error)}`));
     });
     try {

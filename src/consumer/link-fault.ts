@@ -48,7 +48,7 @@ function explained(error: unknown): readonly [text: string, hint: string] {
   const code = codeOf(error);
   const known = SOCKET_ERRORS.find(([pattern]) => code !== undefined && pattern.test(code));
   if (known !== undefined) return [`${known[1]} (${code})`, known[2]];
-  return [messageOf(error), 'check the address, the port and the broker’s log'];
+  return [messageOf(error), 'check that this is the address of an MQTT broker, and look at its log'];
 }
 
 /** Reason code with which the broker refused CONNECT, in the words of MQTT 5. */

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Fault, messageOf } from '../errors.ts';
+import { codeOf, Fault } from '../errors.ts';
 import type { ReceivedBatch } from './inbox.ts';
 
 /** Where batches are written, one JSON object a line. */
@@ -32,7 +32,7 @@ async function openFile(path: string, append: boolean): Promise<FileHandle> {
   try {
     return await open(path, append ? 'a' : 'w');
   } catch (cause) {
-    throw new Fault('config', `cannot write ${path}: ${messageOf(cause)}`, { hint: 'choose another --out', cause });
+    throw new Fault('config', `cannot write ${path} (${codeOf(cause)})`, { hint: 'choose another --out', cause });
   }
 }
 

@@ -195,6 +195,7 @@ export function socketError(error: unknown, connected: boolean): LinkError {
   return new LinkError(code === undefined ? messageOf(error) : `${messageOf(error)} (${code})`, {
     cause: 'network',
     code,
+    hint: 'check that uplink.url is the address of an MQTT broker, and look at its log',
     error,
   });
 }

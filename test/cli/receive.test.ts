@@ -187,11 +187,11 @@ t.test('the password comes from MQTT_PASSWORD', { buffered: true }, async (t) =>
 t.test('wrong usage exits 64, files that cannot be used 78', { buffered: true }, async (t) => {
   const missing = join(t.testdir(), 'no', 'file');
   const cases: readonly [args: string[], code: number, stderr: RegExp][] = [
-    [[], 64, /Not enough/],
+    [[], 64, /an argument is missing/],
     [['broker.example.com'], 64, /URL: expected/],
     [['mqtt://127.0.0.1', '--for', '10'], 64, /--for: expected a duration/],
     [['mqtt://127.0.0.1', '--count', '0'], 64, /--count: expected/],
-    [['mqtt://127.0.0.1', '--cert', 'x'], 64, /cert -> key/],
+    [['mqtt://127.0.0.1', '--cert', 'x'], 64, /--cert and --key belong together/],
     [['mqtt://127.0.0.1', '--ca', missing], 78, /cannot read/],
     [['mqtt://127.0.0.1', '--out', missing], 78, /cannot write .*choose another --out/],
   ];

@@ -51,6 +51,11 @@ t.test('finds the code that hides in an error of several addresses', async (t) =
   t.match(explain(error), /nothing listens there \(ECONNREFUSED\): check uplink\.url and that the broker runs/);
 });
 
+t.test('what answers without speaking MQTT is told with what to do', async (t) => {
+  const error = socketError(new Error('Invalid header flag bits, must be 0x0 for puback packet'), false);
+  t.match(explain(error), /^Invalid header flag bits[^:]*: check that uplink\.url is the address of an MQTT broker/);
+});
+
 t.test('takes a refusal of the version for a broker of 3.1.1, and nothing else', async (t) => {
   t.equal(refusesVersion5(connackError('5', 132)), 'yes');
   t.equal(refusesVersion5(connackError('5', 1)), 'yes', 'return code of a broker that answers in 3.1.1');
