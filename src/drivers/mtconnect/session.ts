@@ -178,7 +178,8 @@ export class Session {
       if (this.#rereads) return 'moved';
     }
     this.#rereads = false;
-    yield this.#reading(this.#decode(document, { snapshot: false, from: position.next }), header.nextSequence, header);
+    const decoded = this.#decode(document, { snapshot: false, from: position.next });
+    yield this.#reading(decoded, nextBehind(decoded, header), header);
     this.#stranded = false;
     return 'read';
   }
@@ -203,10 +204,10 @@ export class Session {
   #decode(document: Snapshot, window: Window): Decoded {
     if (document instanceof UnreadableDocument) return NOTHING;
     const decoded = this.#decoder.decode(this.#observationsOf(document), window);
-    const { nextSequence } = document.header;
-    if (!window.snapshot && decoded.last >= nextSequence) {
+    const { lastSequence } = document.header;
+    if (!window.snapshot && decoded.last > lastSequence) {
       // They would come again with the next document.
-      const what = `nextSequence ${nextSequence} lies before its observation ${decoded.last}`;
+      const what = `lastSequence ${lastSequence} lies before its observation ${decoded.last}`;
       throw new Fault('machine', `${this.#options.client.url} sent a document whose ${what}`, {
         hint: 'the agent does not follow the standard: update it',
       });
@@ -310,7 +311,7 @@ export class Session {
     yield this.#reading(recovered, landing.next, landing.snapshot.header, events);
     this.#stranded = landing.isPresent;
     if (landing.sample === undefined || sampled === undefined) return;
-    yield this.#reading(sampled, landing.sample.header.nextSequence, landing.sample.header);
+    yield this.#reading(sampled, nextBehind(sampled, landing.sample.header), landing.sample.header);
   }
 
   /**
@@ -383,4 +384,9 @@ interface Loss {
 function headerAlone(error: unknown): UnreadableDocument {
   if (error instanceof UnreadableDocument) return error;
   throw error;
+}
+
+/** Where to go on: an agent whose nextSequence is one of the observations that it has just sent would send them again. */
+function nextBehind({ last }: Decoded, { nextSequence }: StreamsHeader): number {
+  return Math.max(nextSequence, last + 1);
 }

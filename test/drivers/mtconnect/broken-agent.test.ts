@@ -114,11 +114,27 @@ t.test('a stream that is always unreadable is given up for polling', async (t) =
   t.equal(asked.filter(({ kind }) => kind === 'stream').length, 3);
 });
 
-t.test('observations beyond the document’s own nextSequence are a fault, and not told again and again', async (t) => {
+t.test('an agent whose nextSequence is the last that it has sent is read without a repetition', async (t) => {
+  const { url } = await agent(t, (one) => {
+    if (one.kind === 'probe' || one.kind === 'current') return proper(one);
+    const to = Math.min(LAST, one.from + 4);
+    return streams({ next: Math.max(one.from, to) }, one.from, to);
+  });
+  const yielded = await collect(driverFor(url, { mode: 'poll' }), {
+    from: behind(5),
+    until: ({ cursor }) => cursor?.['next'] === LAST + 1,
+  });
+  t.same(
+    yielded.observations.map(({ v }) => v),
+    Array.from({ length: LAST - 4 }, (_, i) => String(i + 5)),
+  );
+});
+
+t.test('observations beyond the document’s own lastSequence are a fault, and not told again and again', async (t) => {
   const { url } = await agent(t, (one) => (one.kind === 'stream' ? streams({ next: 21 }, 21, 25) : proper(one)));
   await t.rejects(collect(driverFor(url), { from: behind(21) }), {
     of: 'machine',
-    message: /nextSequence 21 lies before its observation 25/,
+    message: /lastSequence 20 lies before its observation 25/,
   });
 });
 
