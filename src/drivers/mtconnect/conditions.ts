@@ -1,20 +1,17 @@
 import type { Quality, Value } from '../../observation.ts';
 import type { RawObservation } from './document.ts';
-import { attributeOf, textOf } from './xml.ts';
+import { attributeOf, type Element, textOf } from './xml.ts';
 
 /** Active entries that are kept of one condition; more are a fault of the agent, and the oldest give way. */
-const MAX_ACTIVE = 1000;
+const MAX_ACTIVE = 100;
 
 type Level = 'NORMAL' | 'WARNING' | 'FAULT';
 
 interface Active {
-  /** conditionId, from 2.3 on. */
-  readonly id: string | undefined;
   readonly level: Exclude<Level, 'NORMAL'>;
   readonly code: string | undefined;
-  readonly severity: string | undefined;
-  readonly qualifier: string | undefined;
-  readonly text: string;
+  /** As it is sent, made once: every report of the condition carries it as long as it is active. */
+  readonly value: Value;
 }
 
 /** What a condition is after a report: its worst active level and all that is active. Both `null` while unavailable. */
@@ -50,17 +47,10 @@ export class Conditions {
       case 'WARNING':
       case 'FAULT':
         if (chain.size >= MAX_ACTIVE && !chain.has(key)) chain.delete(chain.keys().next().value as string);
-        chain.set(key, {
-          id,
-          level: type.toUpperCase() as Active['level'],
-          code,
-          severity: attributeOf(element, 'nativeSeverity') || undefined,
-          qualifier: attributeOf(element, 'qualifier') || undefined,
-          text: textOf(element),
-        });
+        chain.set(key, activeOf(element, type.toUpperCase() as Active['level'], id, code));
         break;
     }
-    return { level: worst(chain), active: [...chain.values()].map(toValue), q: 'good' };
+    return { level: worst(chain), active: Array.from(chain.values(), ({ value }) => value), q: 'good' };
   }
 }
 
@@ -73,7 +63,10 @@ function worst(chain: ReadonlyMap<string, Active>): Level {
   return level;
 }
 
-/** Only what the agent told. */
-function toValue(entry: Active): Value {
-  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+function activeOf(element: Element, level: Active['level'], id: string | undefined, code: string | undefined): Active {
+  const severity = attributeOf(element, 'nativeSeverity') || undefined;
+  const qualifier = attributeOf(element, 'qualifier') || undefined;
+  const told = { id, level, code, severity, qualifier, text: textOf(element) };
+  const value = Object.fromEntries(Object.entries(told).filter(([, one]) => one !== undefined)) as Value;
+  return { level, code, value };
 }

@@ -108,7 +108,7 @@ export class Follower {
     this.#roundTrip = performance.now() - begun;
     yield* this.#note(document);
     if ((yield* session.digest(document)) === 'moved') return false;
-    const isLevel = backlog(document) <= 0;
+    const isLevel = this.#backlog(document) <= 0;
     if (!isLevel && session.from === request.from) {
       throw new Fault('machine', `${client.url}: the agent has more, but does not get beyond sequence ${request.from}`);
     }
@@ -163,7 +163,7 @@ export class Follower {
       for (let lagging = 0; part !== undefined; part = await nextOf(parts)) {
         if (part.waited >= interval / 2) yield* this.#note(part.document);
         if ((yield* session.digest(part.document)) === 'moved') return;
-        lagging = backlog(part.document) > 0 ? lagging + 1 : 0;
+        lagging = this.#backlog(part.document) > 0 ? lagging + 1 : 0;
         if (lagging >= LAGGING_DOCUMENTS || this.#isTooSlow(interval, lagging > 0)) return;
       }
       if (!stream.isMultipart)
@@ -219,6 +219,11 @@ export class Follower {
     yield { observations: [], events };
   }
 
+  /** Observations that the agent has beyond what was read. */
+  #backlog({ header }: StreamsDocument): number {
+    return header.lastSequence + 1 - this.#options.session.from;
+  }
+
   /** Compares clocks and forecasts the agent's buffer by a document that has just arrived. */
   async *#note({ header }: StreamsDocument): AsyncGenerator<Reading> {
     const events: MachineEvent[] = [];
@@ -233,11 +238,6 @@ export class Follower {
     this.#isRiskTold ||= isAtRisk;
     if (events.length > 0) yield { observations: [], events };
   }
-}
-
-/** Observations that the agent has beyond a document. */
-function backlog({ header }: StreamsDocument): number {
-  return header.lastSequence + 1 - header.nextSequence;
 }
 
 async function nextOf<T>(generator: AsyncGenerator<T>): Promise<T | undefined> {

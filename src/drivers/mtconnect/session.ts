@@ -179,7 +179,8 @@ export class Session {
     }
     this.#rereads = false;
     const decoded = this.#decode(document, { snapshot: false, from: position.next });
-    yield this.#reading(decoded, nextBehind(decoded, header), header);
+    // An idle agent's nextSequence may lag behind what it has sent: never back.
+    yield this.#reading(decoded, Math.max(position.next, nextBehind(decoded, header)), header);
     this.#stranded = false;
     return 'read';
   }
@@ -233,7 +234,7 @@ export class Session {
   #placeOf(document: StreamsDocument, position: Position): Place {
     const { header } = document;
     const where = place(position, header);
-    if (where === 'inside') return header.nextSequence < position.next ? 'restart' : 'inside';
+    if (where === 'inside') return where;
     const isThere = ({ element }: RawObservation) => {
       const sequence = wholeNumber(attributeOf(element, 'sequence')) ?? header.firstSequence;
       return sequence >= position.next && sequence < header.firstSequence;

@@ -118,12 +118,14 @@ t.test('an agent whose nextSequence is the last that it has sent is read without
   const { url } = await agent(t, (one) => {
     if (one.kind === 'probe' || one.kind === 'current') return proper(one);
     const to = Math.min(LAST, one.from + 4);
-    return streams({ next: Math.max(one.from, to) }, one.from, to);
+    return streams({ next: to }, one.from, to);
   });
+  let idle = 0;
   const yielded = await collect(driverFor(url, { mode: 'poll' }), {
     from: behind(5),
-    until: ({ cursor }) => cursor?.['next'] === LAST + 1,
+    until: (_, { cursor }) => cursor?.['next'] === LAST + 1 && ++idle === 4,
   });
+  t.same(yielded.of('gap'), []);
   t.same(
     yielded.observations.map(({ v }) => v),
     Array.from({ length: LAST - 4 }, (_, i) => String(i + 5)),
