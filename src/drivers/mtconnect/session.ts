@@ -305,7 +305,9 @@ export class Session {
     const until = landing.isPresent ? Number.POSITIVE_INFINITY : landing.next;
     const recovered = this.#decode(landing.snapshot, { snapshot: true, from: known, until });
     const sampled = landing.sample && this.#decode(landing.sample, { snapshot: false, from: landing.next });
-    const to = sampled?.observations[0]?.t ?? this.#now;
+    // The first values of a time series lie before its timestamp: what was recovered last may be later.
+    const around = [recovered.observations.at(-1), sampled?.observations[0]].flatMap((one) => one?.t ?? []);
+    const to = around.length === 0 ? this.#now : Math.max(...around);
     const gap = { from: lost.lastTime, to, lost, landing, recovered: recovered.taken };
     events.push(...(where === 'restart' ? this.#restartEvents(gap) : this.#overrunEvents(gap)));
     events.push(...this.#untold(landing.snapshot, lost.lastTime));
