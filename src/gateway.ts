@@ -87,14 +87,15 @@ export class Gateway {
 
   async #start(signal: AbortSignal): Promise<Outbox> {
     const { gateway, buffer, machines } = this.#config;
-    const outbox = await openOutbox({
+    const opening = openOutbox({
       dataDir: gateway.dataDir,
       budget: buffer,
       log: this.#log.child({ part: 'outbox' }),
       clock: systemClock,
     });
+    // Side by side: asking for the clock's state can take seconds where the system is still booting.
+    const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
     this.#outbox = outbox;
-    await this.#clockSync.start(signal);
     this.#startFlushing();
     this.#startUplink(outbox);
     for (const machine of machines) await this.#startMachine(machine, outbox);
