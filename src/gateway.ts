@@ -3,6 +3,7 @@ import { ClockSync, systemClock } from './clock.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config, MachineConfig } from './config/schema.ts';
 import type { DriverModule } from './drivers/driver.ts';
+import { driverFolder } from './drivers/folder.ts';
 import { supervise } from './drivers/supervise.ts';
 import { Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
@@ -45,6 +46,8 @@ export class Gateway {
   readonly #clockSync = new ClockSync();
   readonly #machines = new Map<string, RunningMachine>();
   #uplink: RunningUplink | undefined;
+  /** Each driver is loaded once, so that its machines share what it holds. */
+  readonly #drivers = new Map<string, ReturnType<DriverModule['load']>>();
   #outbox: Outbox | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
   /** Rejects when a part ends that should not. */
@@ -112,11 +115,10 @@ export class Gateway {
   }
 
   async #startMachine(config: MachineConfig, outbox: Outbox): Promise<void> {
-    const driverModule = this.#options.drivers[config.driver];
-    if (driverModule === undefined) throw new Fault('config', `${config.id}: there is no driver ${config.driver}`);
     const log = this.#log.child({ machine: config.id });
-    const create = await driverModule.load();
-    const driver = create(config, { machine: config.id, log, clock: systemClock });
+    const create = await this.#loadDriver(config);
+    const folder = driverFolder(this.#config.gateway.dataDir, config.driver);
+    const driver = create(config, { machine: config.id, log, clock: systemClock, folder });
     const pipeline = new MachinePipeline({
       machine: config.id,
       labels: config.labels,
@@ -128,6 +130,14 @@ export class Gateway {
     const cursor = await outbox.cursor(config.id);
     const done = supervise({ driver, sink: pipeline, cursor, log, clock: systemClock }, abort.signal);
     this.#machines.set(config.id, { pipeline, abort, done });
+  }
+
+  #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
+    const driverModule = this.#options.drivers[driver];
+    if (driverModule === undefined) throw new Fault('config', `${id}: there is no driver ${driver}`);
+    const loading = this.#drivers.get(driver) ?? driverModule.load();
+    this.#drivers.set(driver, loading);
+    return loading;
   }
 
   /** Lets go of machines and resolves when what they read is durable; false when the disk took too long. */

@@ -40,7 +40,18 @@ export interface SignalInfo {
 export interface Gap {
   readonly type: 'gap';
   readonly t: number;
-  readonly cause: 'agent-overrun' | 'agent-restart' | 'unreadable';
+  readonly cause: /** The machine's own buffer rolled over before it was read. */
+    | 'agent-overrun'
+    /** What an agent held when it restarted. */
+    | 'agent-restart'
+    /** It came, and no part of it could be understood. */
+    | 'unreadable'
+    /** A server's queue for a signal was too short for its rate (OPC UA overflow bit). */
+    | 'queue-overflow'
+    /** The link was down, and what is behind it keeps nothing, or did not keep it. */
+    | 'link-down'
+    /** Polls that came due while the one before was still under way. */
+    | 'poll-skipped';
   readonly from: number | null;
   readonly to: number;
   /** Observations lost: exact, at most that many (`exact: false`), or unknown (`null`). */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, Reading } from '../observation.ts';
+import type { DriverTools } from './toolbox.ts';
 
 /**
  * One instance reads one machine.
@@ -17,6 +18,19 @@ import type { Cursor, Reading } from '../observation.ts';
  */
 export interface Driver {
   observe(from: Cursor | undefined, signal: AbortSignal): AsyncIterable<Reading>;
+  /** How the link to the machine is doing, as far as it is known now. Cheap, and safe to call at any time. */
+  vitals?(): readonly Vital[];
+}
+
+/** One figure of a link, judged for the technician. */
+export interface Vital {
+  /** What was looked at, the same in every call, e.g. `clock skew`, `poll cycle`. */
+  readonly name: string;
+  readonly level: 'good' | 'warn' | 'bad';
+  /** The figure in words, e.g. `the agent's clock is 2.1 s behind`. */
+  readonly text: string;
+  /** What to do about it, when it is not good. */
+  readonly hint?: string;
 }
 
 /** What every driver instance is handed. */
@@ -25,12 +39,41 @@ export interface DriverContext {
   readonly machine: string;
   readonly log: Log;
   readonly clock: Clock;
+  /**
+   * Absolute path of a folder for what must outlive a restart (certificates, caches): the driver's own, shared by its
+   * machines. It need not exist: who writes first makes it.
+   */
+  readonly folder: string;
+}
+
+/** A machine entry of the config whose keys were found to fit the driver's settings. */
+export interface ConfiguredMachine<Settings extends z.ZodObject = z.ZodObject> {
+  readonly id: string;
+  readonly settings: z.output<Settings>;
+}
+
+/** Something about the settings that their schema alone cannot tell. */
+export interface SettingsFinding {
+  /** Index into the machines that were checked. */
+  readonly machine: number;
+  /** Keys below the machine's entry, e.g. `['signals', 'rpm', 'address']`. */
+  readonly path: readonly (string | number)[];
+  /** What is wrong and what would be right; never a value that may be a secret. */
+  readonly message: string;
+  readonly level?: 'error' | 'warning';
 }
 
 /** A protocol: its folder under `src/drivers/` and its line in the registry. */
 export interface DriverModule<Settings extends z.ZodObject = z.ZodObject> {
   /** The driver's own keys of a machine entry; `id`, `driver` and `labels` are the gateway's. */
   readonly settings: Settings;
-  /** Imports the code when the first machine needs it, so that an unused protocol costs no memory. */
+  /** Judges all machines of this driver together: keys that contradict each other, links that cannot carry them all. */
+  check?(machines: readonly ConfiguredMachine<Settings>[]): readonly SettingsFinding[];
+  /**
+   * Imports the code when the first machine needs it, so that an unused protocol costs no memory. Called once by a
+   * gateway: what the machines of one gateway share (a serial bus, a certificate store) lives in the closure it returns.
+   */
   load(): Promise<(settings: z.output<Settings>, context: DriverContext) => Driver>;
+  /** What `probe` and `discover` use; a driver without it is configured by hand. */
+  readonly tools?: DriverTools;
 }

@@ -53,7 +53,11 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('gap').describe('a known loss'),
     t: offset,
-    cause: z.string().describe('agent-overrun, agent-restart, unreadable; later versions add causes'),
+    cause: z
+      .string()
+      .describe(
+        'agent-overrun, agent-restart, unreadable, queue-overflow, link-down, poll-skipped; later versions add causes',
+      ),
     from: z.int().nullable().describe('milliseconds since the epoch of the last observation before it; null: none yet'),
     to: z.int().describe('milliseconds since the epoch by which data flowed again'),
     count: z.int().nullable().describe('observations lost; null: unknown'),
