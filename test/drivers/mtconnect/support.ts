@@ -14,7 +14,12 @@ const QUICK = { interval: '20ms', heartbeat: '200ms', pollInterval: '30ms', requ
 export function driverFor(url: URL | string, own: Partial<z.input<typeof settings>> = {}): MtconnectDriver {
   const parsed = settings.parse({ url: String(url), ...QUICK, ...own });
   const clock = { now: () => Date.now() };
-  return new MtconnectDriver(parsed, { machine: 'vmc-1', log: pino({ level: 'silent' }), clock });
+  return new MtconnectDriver(parsed, {
+    machine: 'vmc-1',
+    log: pino({ level: 'silent' }),
+    clock,
+    folder: '/nonexistent',
+  });
 }
 
 /** Everything that a driver yielded. */
