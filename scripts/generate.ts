@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { driverSettings } from '../src/cli/load-config.ts';
 import { configJsonSchema } from '../src/config/json-schema.ts';
 import { configReference } from '../src/config/reference-docs.ts';
+import { drivers } from '../src/drivers/registry.ts';
 import { codeOf } from '../src/errors.ts';
 import { WIRE_SCHEMA_NAMES, wireJsonSchema } from '../src/wire/json-schema.ts';
 
@@ -19,7 +19,6 @@ interface Generated {
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-const drivers = driverSettings();
 const files: readonly Generated[] = [
   { path: 'config/edge-gateway.schema.json', content: json(configJsonSchema(drivers)) },
   { path: 'docs/config.md', content: configReference(drivers) },

@@ -31,9 +31,13 @@ interface RunningUplink {
   readonly done: Promise<void>;
 }
 
-export interface GatewayOptions {
+/** A config and the drivers that its machines name. */
+export interface Setup {
   readonly config: Config;
   readonly drivers: Readonly<Record<string, DriverModule>>;
+}
+
+export interface GatewayOptions extends Setup {
   readonly version: string;
   readonly log: Log;
 }
@@ -41,6 +45,7 @@ export interface GatewayOptions {
 /** The composition root: builds the sink first and stops the source first. */
 export class Gateway {
   #config: Config;
+  #modules: Setup['drivers'];
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #clockSync = new ClockSync();
@@ -58,6 +63,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#modules = options.drivers;
     this.#log = options.log;
   }
 
@@ -76,9 +82,10 @@ export class Gateway {
   }
 
   /** Applies another config to the running gateway: what did not change keeps running. */
-  reload(next: Config): Promise<void> {
+  reload({ config, drivers }: Setup): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#outbox !== undefined) await this.#reload(next, this.#outbox);
+      this.#modules = drivers;
+      if (this.#outbox !== undefined) await this.#reload(config, this.#outbox);
     });
   }
 
@@ -133,7 +140,7 @@ export class Gateway {
   }
 
   #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
-    const driverModule = this.#options.drivers[driver];
+    const driverModule = this.#modules[driver];
     if (driverModule === undefined) throw new Fault('config', `${id}: there is no driver ${driver}`);
     const loading = this.#drivers.get(driver) ?? driverModule.load();
     this.#drivers.set(driver, loading);

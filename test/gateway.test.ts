@@ -45,7 +45,8 @@ t.test('a reload during the start reads no machine twice', async (t) => {
   const gateway = new Gateway({ config, drivers: { watched }, version: '0', log });
   const run = gateway.run(stop.signal);
   await starting.promise;
-  const reload = gateway.reload({ ...config, machines: [machine, { ...machine, id: 'b', labels: { line: '1' } }] });
+  const machines = [machine, { ...machine, id: 'b', labels: { line: '1' } }];
+  const reload = gateway.reload({ config: { ...config, machines }, drivers: { watched } });
   setImmediate(mayLoad.resolve);
   await reload;
   t.strictSame(Object.fromEntries(reading), { a: 1, b: 1 });

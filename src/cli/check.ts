@@ -19,12 +19,14 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
         describe: 'With --no-secrets, secrets and files that are not on this computer are only warned about',
       }),
   handler: async ({ file: files, json, secrets }) => {
-    const [{ configErrorText, loadConfig }, { driverSettings }] = await Promise.all([
+    const [{ configErrorText }, { loadWithDrivers }] = await Promise.all([
       import('../config/load.ts'),
       import('./load-config.ts'),
     ]);
     const options = { absent: secrets ? 'error' : 'warning' } as const;
-    const results = files.map((file) => ({ file, result: loadConfig(file, driverSettings(), options) }));
+    const results = await Promise.all(
+      files.map(async (file) => ({ file, result: (await loadWithDrivers(file, options)).result })),
+    );
     const errors = results.flatMap(({ result }) => ('errors' in result ? result.errors : []));
     const warnings = results.flatMap(({ result }) => result.warnings);
     process.exitCode = errors.length > 0 ? 78 : 0;

@@ -1,17 +1,38 @@
-import { configErrorText, type LoadOptions, loadConfig } from '../config/load.ts';
-import type { Config, DriverSettings } from '../config/schema.ts';
+import { configErrorText, type LoadOptions, type LoadResult, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { DriverModule } from '../drivers/driver.ts';
+import { loadDriverPackages } from '../drivers/packages.ts';
 import { drivers } from '../drivers/registry.ts';
 
-/** What a config may say about each driver: the config knows no driver by itself. */
-export function driverSettings(): DriverSettings {
-  return Object.fromEntries(Object.entries(drivers).map(([name, { settings }]) => [name, settings]));
+/** Every driver that can be used, by name. */
+export type DriverModules = Readonly<Record<string, DriverModule>>;
+
+/** A config and the drivers that its machines name: ours, and those of packages. */
+export interface Loaded {
+  readonly config: Config;
+  readonly drivers: DriverModules;
 }
 
-/** The config of a file, or undefined when it has errors. Errors and warnings are told on stderr. */
-export async function loadConfigOrTell(file: string, options?: LoadOptions): Promise<Config | undefined> {
-  const result = loadConfig(file, driverSettings(), options);
+/** Loads a config with the packages of the drivers that it names. Never rejects. */
+export async function loadWithDrivers(
+  file: string,
+  options: LoadOptions = {},
+): Promise<{ readonly result: LoadResult; readonly drivers: DriverModules }> {
+  const { packages, unusable } = await loadDriverPackages(file, Object.keys(drivers));
+  const all = { ...packages, ...drivers };
+  return { result: loadConfig(file, all, { ...options, unusable }), drivers: all };
+}
+
+/** The config of a file with its drivers, or undefined when it has errors. Errors and warnings are told on stderr. */
+export async function loadOrTell(file: string, options?: LoadOptions): Promise<Loaded | undefined> {
+  const { result, drivers } = await loadWithDrivers(file, options);
   for (const warning of result.warnings) process.stderr.write(`${configErrorText(warning, 'warning')}\n`);
-  if ('config' in result) return result.config;
+  if ('config' in result) return { config: result.config, drivers };
   for (const error of result.errors) process.stderr.write(`${configErrorText(error)}\n`);
   return undefined;
+}
+
+/** As `loadOrTell`, where the drivers are of no use. */
+export async function loadConfigOrTell(file: string, options?: LoadOptions): Promise<Config | undefined> {
+  return (await loadOrTell(file, options))?.config;
 }

@@ -12,17 +12,14 @@ export const runCommand: CommandModule<object, { config: string }> = {
     config: { type: 'string', demandOption: true, requiresArg: true, describe: 'Config file (YAML)' },
   },
   handler: async ({ config: file }) => {
-    const { loadConfigOrTell } = await import('./load-config.ts');
-    const config = await loadConfigOrTell(file);
-    if (config === undefined) {
+    const { loadOrTell } = await import('./load-config.ts');
+    const loaded = await loadOrTell(file);
+    if (loaded === undefined) {
       process.exitCode = 78;
       return;
     }
-    const [{ openLog }, { Gateway }, { drivers }] = await Promise.all([
-      import('../log.ts'),
-      import('../gateway.ts'),
-      import('../drivers/registry.ts'),
-    ]);
+    const { config } = loaded;
+    const [{ openLog }, { Gateway }] = await Promise.all([import('../log.ts'), import('../gateway.ts')]);
     const log = await openLog(config.log, { tenant: config.gateway.tenant, gateway: config.gateway.id });
     const stop = new AbortController();
     const onSignal = (name: NodeJS.Signals) => {
@@ -34,9 +31,9 @@ export const runCommand: CommandModule<object, { config: string }> = {
       stop.abort(new Error(name));
     };
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-    const gateway = new Gateway({ config, drivers, version: VERSION, log });
+    const gateway = new Gateway({ ...loaded, version: VERSION, log });
     process.on('SIGHUP', () => {
-      loadConfigOrTell(file)
+      loadOrTell(file)
         .then((next) => (next === undefined ? log.error(NOT_RELOADED) : gateway.reload(next)))
         .catch((error: unknown) => log.error(`the config is not reloaded: ${explain(error)}`));
     });

@@ -18,9 +18,9 @@ async function schemaOf(kind: Kind): Promise<object> {
     const { wireJsonSchema } = await import('../wire/json-schema.ts');
     return wireJsonSchema(kind);
   }
-  const [{ configJsonSchema }, { driverSettings }] = await Promise.all([
+  const [{ configJsonSchema }, { drivers }] = await Promise.all([
     import('../config/json-schema.ts'),
-    import('./load-config.ts'),
+    import('../drivers/registry.ts'),
   ]);
-  return configJsonSchema(driverSettings());
+  return configJsonSchema(drivers);
 }

@@ -9,29 +9,17 @@ export function crossCheck(data: unknown): Finding[] {
 function checkMachines(machines: unknown): Finding[] {
   if (!Array.isArray(machines)) return [];
   const ids = new Map<string, number>();
-  const sources = new Map<string, number>();
   return machines.flatMap((machine: unknown, i): Finding[] => {
-    if (!isMapping(machine)) return [];
-    const { id, driver, url, device } = machine;
-    const findings: Finding[] = [];
-    if (typeof id === 'string') {
-      const first = ids.get(id);
-      if (first === undefined) ids.set(id, i);
-      else findings.push(same(['machines', i, 'id'], first, 'id', 'the same id as'));
+    const id = valueAt(machine, ['id']);
+    if (typeof id !== 'string') return [];
+    const first = ids.get(id);
+    if (first !== undefined) {
+      const message = `the same id as machines[${first}]`;
+      return [{ path: ['machines', i, 'id'], message, see: ['machines', first, 'id'] }];
     }
-    if (typeof url === 'string') {
-      const source = JSON.stringify([driver, normalUrl(url), device ?? null]);
-      const first = sources.get(source);
-      const message = 'the same url and device as';
-      if (first === undefined) sources.set(source, i);
-      else findings.push(same(['machines', i, 'url'], first, 'url', message));
-    }
-    return findings;
+    ids.set(id, i);
+    return [];
   });
-}
-
-function same(path: Finding['path'], first: number, key: string, message: string): Finding {
-  return { path, message: `${message} machines[${first}]`, see: ['machines', first, key] };
 }
 
 function checkUplink(uplink: unknown): Finding[] {
@@ -55,8 +43,4 @@ function checkUplink(uplink: unknown): Finding[] {
 
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
-function normalUrl(url: string): string {
-  return URL.canParse(url) ? new URL(url).href.replace(/\/$/, '') : url;
 }

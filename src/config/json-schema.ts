@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchema, type DriverSettings } from './schema.ts';
+import { configSchema, type Drivers } from './schema.ts';
 
 /** The part of JSON Schema that the config's schema makes use of. */
 export interface JsonSchema {
@@ -19,7 +19,7 @@ export interface JsonSchema {
 }
 
 /** JSON Schema (2020-12) of what a person writes in a config, for editors and for the reference. */
-export function configJsonSchema(drivers: DriverSettings): JsonSchema {
+export function configJsonSchema(drivers: Drivers): JsonSchema {
   const schema = z.toJSONSchema(configSchema(drivers), {
     io: 'input',
     override: ({ path, jsonSchema }) => {

@@ -4,7 +4,7 @@ import { crossCheck } from './cross-checks.ts';
 import type { Finding } from './finding.ts';
 import { readBounded } from './read-file.ts';
 import { type Resolved, resolveReferences } from './references.ts';
-import { type Config, configSchema, type DriverSettings, machineBase } from './schema.ts';
+import { type Config, configSchema, type Drivers, machineBase } from './schema.ts';
 import { isMapping, type Path, pathText, valueAt } from './visit.ts';
 import { parseWith } from './words.ts';
 import { type ParsedYaml, parseYaml } from './yaml.ts';
@@ -34,6 +34,8 @@ export interface LoadOptions {
    * (`Secret.reveal` throws), to check it elsewhere than on the gateway.
    */
   readonly absent?: 'error' | 'warning';
+  /** Names of drivers that there might be, and why they cannot be used: packages that failed to load. */
+  readonly unusable?: Readonly<Record<string, string>>;
 }
 
 /** `file:line:col: path: what is wrong, and what would be right`; a warning says so after the position. */
@@ -49,7 +51,7 @@ export function configErrorText(
  * Reads a config file and resolves its secrets and relative paths (against the file's folder), or tells all that is
  * wrong with it, sorted by position. Never throws, changes nothing.
  */
-export function loadConfig(file: string, drivers: DriverSettings, options: LoadOptions = {}): LoadResult {
+export function loadConfig(file: string, drivers: Drivers, options: LoadOptions = {}): LoadResult {
   let text: string;
   try {
     text = decode(readBounded(file, MAX_CONFIG_BYTES));
@@ -62,7 +64,7 @@ export function loadConfig(file: string, drivers: DriverSettings, options: LoadO
   const warnings: ConfigError[] = [];
   let config: Config | undefined;
   if (yaml.usable) {
-    const checked = check(yaml.data, drivers, dirname(resolve(file)));
+    const checked = check(yaml.data, drivers, options.unusable ?? {}, dirname(resolve(file)));
     config = checked.config;
     for (const finding of checked.findings) {
       const level = finding.level === 'absent' ? (options.absent ?? 'error') : (finding.level ?? 'error');
@@ -86,7 +88,8 @@ function decode(bytes: Buffer): string {
 
 function check(
   data: unknown,
-  drivers: DriverSettings,
+  drivers: Drivers,
+  unusable: Readonly<Record<string, string>>,
   folder: string,
 ): { config: Config | undefined; findings: Finding[] } {
   if (data === null) {
@@ -96,18 +99,55 @@ function check(
     };
   }
   const schema = configSchema(drivers);
-  const { output, findings } = parseWith(schema, data);
+  const { output, findings: misfits } = parseWith(schema, data);
+  const findings = misfits.map((finding) => explained(finding, data, unusable));
   const { resolved, findings: unresolved } = resolveReferences(schema, data, {
     folder,
     env: process.env,
     now: Date.now(),
   });
   if (output !== undefined) place(output, resolved);
-  return { config: output, findings: [...findings, ...driverless(data, drivers), ...unresolved, ...crossCheck(data)] };
+  return {
+    config: output,
+    findings: [
+      ...findings,
+      ...driverless(data, drivers),
+      ...unresolved,
+      ...crossCheck(data),
+      ...checkDrivers(data, drivers),
+    ],
+  };
+}
+
+/** A driver that there might be is told by why it cannot be used. */
+function explained(finding: Finding, data: unknown, unusable: Readonly<Record<string, string>>): Finding {
+  const { path } = finding;
+  const name = path.length === 3 && path[0] === 'machines' && path[2] === 'driver' ? valueAt(data, path) : undefined;
+  const why = typeof name === 'string' && Object.hasOwn(unusable, name) ? unusable[name] : undefined;
+  return why === undefined ? finding : { ...finding, message: why };
+}
+
+/** What the drivers themselves say of their machines, as far as these fit the settings. */
+function checkDrivers(data: unknown, drivers: Drivers): Finding[] {
+  const machines = valueAt(data, ['machines']);
+  if (!Array.isArray(machines)) return [];
+  return Object.entries(drivers).flatMap(([name, driver]) => {
+    const own = machines.flatMap((machine: unknown, index) => {
+      if (driver.check === undefined || !isMapping(machine) || machine['driver'] !== name) return [];
+      const { data: settings } = driver.settings.safeParse(machine);
+      return settings === undefined ? [] : [{ index, id: String(machine['id']), settings: settings as never }];
+    });
+    const findings = own.length === 0 ? [] : (driver.check?.(own) ?? []);
+    return findings.map(({ machine, path, message, level = 'error' }) => ({
+      path: ['machines', own[machine]?.index ?? 0, ...path],
+      message,
+      level,
+    }));
+  });
 }
 
 /** A machine without a driver that exists has no schema: what all machines have is checked all the same. */
-function driverless(data: unknown, drivers: DriverSettings): Finding[] {
+function driverless(data: unknown, drivers: Drivers): Finding[] {
   const machines = valueAt(data, ['machines']);
   if (!Array.isArray(machines)) return [];
   return machines.flatMap((machine: unknown, i) =>

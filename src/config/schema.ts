@@ -131,12 +131,26 @@ const common = {
 /** What every machine has, whatever its driver. */
 export const machineBase = z.object(common);
 
-/** The settings of each driver by its name, as the registry has them. */
-export type DriverSettings = Readonly<Record<string, z.ZodObject>>;
+/** What the config has to know of a driver; `DriverModule` says more. */
+export interface DriverConfig {
+  readonly settings: z.ZodObject;
+  check?(machines: readonly { readonly id: string; readonly settings: never }[]): readonly DriverFinding[];
+}
+
+/** See `SettingsFinding` of the drivers. */
+export interface DriverFinding {
+  readonly machine: number;
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly level?: 'error' | 'warning';
+}
+
+/** The drivers by the name that a machine entry gives, as the registry has them. */
+export type Drivers = Readonly<Record<string, DriverConfig>>;
 
 /** Builds the schema of the whole config for the drivers that there are. */
-export function configSchema(drivers: DriverSettings) {
-  const entries = Object.entries(drivers).map(([name, settings]) =>
+export function configSchema(drivers: Drivers) {
+  const entries = Object.entries(drivers).map(([name, { settings }]) =>
     z.strictObject({
       id: common.id,
       driver: z.literal(name).describe('Protocol that the machine speaks'),

@@ -31,7 +31,7 @@ export function* visit(schema: z.core.$ZodType, value: unknown, path: Path = [])
     });
     if (picked !== undefined) yield* visit(picked, value, path);
   } else if (schema instanceof z.ZodUnion) {
-    const fitting = schema.options.find((option) => z.safeParse(option, value).success);
+    const fitting = schema.options.find((option) => isMeant(option, value));
     if (fitting !== undefined) yield* visit(fitting, value, path);
   } else if (schema instanceof z.ZodArray) {
     if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* visit(schema.element, item, [...path, i]);
@@ -44,6 +44,12 @@ export function* visit(schema: z.core.$ZodType, value: unknown, path: Path = [])
       }
     }
   }
+}
+
+/** Whether the value fits the option, or at least its type. */
+function isMeant(option: z.core.$ZodType, value: unknown): boolean {
+  const { success, error } = z.safeParse(option, value);
+  return success || !error.issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
 }
 
 export function isMapping(value: unknown): value is Record<string, unknown> {

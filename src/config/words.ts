@@ -91,11 +91,24 @@ function toFindings(issue: z.core.$ZodIssue, shapes: Shapes): Finding[] {
     if (named === null) return [{ path, at: 'key', message: `is empty: ${issue.message}` }];
     return [{ path, message: `there is no such ${issue.discriminator}: ${issue.message}` }];
   }
+  if (issue.code === 'invalid_union') {
+    // Of several forms, the one that fits by its type is the one that was meant.
+    const [meant] = issue.errors.filter((issues) => !issues.some(isOfRoot));
+    if (meant !== undefined) {
+      return meant.flatMap((inner) =>
+        toFindings({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, shapes),
+      );
+    }
+  }
   if (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_format') {
     if (issue.input === undefined) return [{ path, message: `is missing: ${issue.message}` }];
     if (issue.input === null) return [{ path, at: 'key', message: `is empty: ${issue.message}` }];
   }
   return [{ path, message: issue.message }];
+}
+
+function isOfRoot({ path, code }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && code === 'invalid_type';
 }
 
 function unknownKeys(keys: readonly string[], path: Path, shape: z.core.$ZodShape): Finding[] {

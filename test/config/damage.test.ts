@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { driverSettings } from '../../src/cli/load-config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { drivers } from '../../src/drivers/registry.ts';
 import { seededRandom } from '../support/random.ts';
 import { environment } from './support.ts';
 
@@ -79,7 +79,7 @@ t.test('whatever is done to a config, it loads or all that is wrong has a place'
     for (let blows = 1 + pick(4); blows > 0; blows--) text = damage(text, pick);
     writeFileSync(file, text);
     const lines = text.toWellFormed().split('\n');
-    const result = loadConfig(file, driverSettings(), { absent: 'warning' });
+    const result = loadConfig(file, drivers, { absent: 'warning' });
     const findings = 'errors' in result ? result.errors : result.warnings;
     loaded += 'config' in result ? 1 : 0;
     const wrong = [

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
-import { driverSettings } from '../../src/cli/load-config.ts';
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { configReference } from '../../src/config/reference-docs.ts';
 import { isMapping } from '../../src/config/visit.ts';
 import { parseYaml } from '../../src/config/yaml.ts';
+import { drivers } from '../../src/drivers/registry.ts';
 import { environment, load, loadGood, MINIMAL } from './support.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
-const schema = configJsonSchema(driverSettings());
+const schema = configJsonSchema(drivers);
 /** The example with the settings that only a gateway has, too. */
 const whole = read('config/example.yaml').replaceAll('#|', '');
 
@@ -32,7 +32,7 @@ function keysIn(data: unknown, path = ''): string[] {
 
 t.test('the examples load as they are', async (t) => {
   for (const name of ['minimal', 'example', 'demo']) {
-    const result = loadConfig(join(root, `config/${name}.yaml`), driverSettings());
+    const result = loadConfig(join(root, `config/${name}.yaml`), drivers);
     t.same('errors' in result ? result.errors : [], [], name);
     t.same(result.warnings, [], name);
   }
@@ -67,7 +67,7 @@ t.test('where the example shows what is optional, it shows the default', async (
 });
 
 t.test('every key is described, in the schema and in the reference', async (t) => {
-  const reference = configReference(driverSettings());
+  const reference = configReference(drivers);
   const look = (part: JsonSchema): void => {
     for (const option of part.items?.oneOf ?? [part]) {
       for (const [key, value] of Object.entries(option.properties ?? {})) {
@@ -87,10 +87,10 @@ t.test('the JSON Schema takes what the gateway takes, and is the same on every c
     t.notOk(fromJson.safeParse(parseYaml(wrong).data).success, wrong);
   }
   environment(t, { STATE_DIRECTORY: '/var/lib/edge-gateway' });
-  t.same(configJsonSchema(driverSettings()), schema);
+  t.same(configJsonSchema(drivers), schema);
 });
 
 t.test('the generated files are up to date', async (t) => {
   t.same(JSON.parse(read('config/edge-gateway.schema.json')), schema);
-  t.equal(read('docs/config.md'), configReference(driverSettings()));
+  t.equal(read('docs/config.md'), configReference(drivers));
 });

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { driverSettings } from '../../src/cli/load-config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { drivers } from '../../src/drivers/registry.ts';
 import { environment, load, loadGood, MINIMAL, withUplink } from './support.ts';
 
 const URL_LINE = 'url: mqtts://broker.example.com:8883';
@@ -97,7 +97,7 @@ const CASES: Readonly<Record<string, readonly [text: string, ...errors: string[]
   ],
   'the same agent twice': [
     machines('id: a, driver: mtconnect, url: "http://HOST:80"', 'id: b, driver: mtconnect, url: "http://host/"'),
-    '4:38: machines[1].url: the same url and device as machines[0] on line 3',
+    '4:38: machines[1].url: the same url and device as machine a',
   ],
   'a url without a host': [
     withUplink('url: mqtt://'),
@@ -204,7 +204,7 @@ buffer: { maxAge: 7 }
 t.test('a file that cannot be read is one error', async (t) => {
   const folder = t.testdir();
   const message = (file: string) => {
-    const result = loadConfig(file, driverSettings());
+    const result = loadConfig(file, drivers);
     if ('config' in result) throw new Error('it was read');
     t.match(result.errors, [{ file, line: 1, column: 1, path: '' }]);
     return result.errors.map((error) => error.message).join();

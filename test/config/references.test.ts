@@ -126,7 +126,7 @@ t.test('a reference is resolved wherever a driver’s settings take one', async 
   const machine =
     'id: a, driver: other, logins: [{ password: "${env:SECRET_OF_TEST}" }], trust: { file: a.pem }, sites: { x: a.pem, y: null }';
   writeFileSync(file, MINIMAL.replace(/ {2}- .*/, `  - { ${machine} }`));
-  const result = loadConfig(file, { other: settings });
+  const result = loadConfig(file, { other: { settings } });
   if ('errors' in result) throw new Error(inspect(result.errors));
   const [loaded] = result.config.machines as [MachineConfig];
   t.equal((loaded['logins'] as [{ password: Secret }])[0].password.reveal(), TEXT);

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { driverSettings } from '../../src/cli/load-config.ts';
 import { configErrorText, type LoadOptions, loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { drivers } from '../../src/drivers/registry.ts';
 
 /** The smallest useful config, as DESIGN.md has it. */
 export const MINIMAL = `gateway: { id: gw-01, tenant: acme }
@@ -29,7 +29,7 @@ export interface Told {
 export function load(folder: string, text: string | Buffer, options?: LoadOptions): Told {
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, text);
-  const result = loadConfig(file, driverSettings(), options);
+  const result = loadConfig(file, drivers, options);
   const tell = (findings: Parameters<typeof configErrorText>[0][]) =>
     findings.map((finding) => configErrorText(finding).slice(file.length + 1));
   return {

@@ -1,8 +1,10 @@
 import type { DriverModule } from '../driver.ts';
+import { check } from './check.ts';
 import { settings } from './settings.ts';
 
 export const mtconnect: DriverModule<typeof settings> = {
   settings,
+  check,
   load: async () => {
     const { MtconnectDriver } = await import('./driver.ts');
     return (own, context) => new MtconnectDriver(own, context);
