@@ -33,11 +33,11 @@ export interface RunningGateway {
   readonly exited: Promise<number | null>;
 }
 
-/** Starts `edge-gateway run` on a config file. */
-export function runGateway(file: string): RunningGateway {
+/** Starts `edge-gateway run` on a config file, with `more` in its environment. */
+export function runGateway(file: string, more: Readonly<Record<string, string>> = {}): RunningGateway {
   // What tap adds to every Node.js below it would count as the gateway's memory.
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn(BIN, ['run', '--config', file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(BIN, ['run', '--config', file], { env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
   createInterface({ input: child.stderr }).on('line', (msg) => lines.push({ level: 0, msg }));
