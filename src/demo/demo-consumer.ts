@@ -75,8 +75,8 @@ export class DemoConsumer implements AsyncDisposable {
       for (const event of batch.events) if (event.type === 'machine') this.#learn(machine, event.signals);
       return;
     }
-    for (const { signal, t, ns } of observationsOf(batch)) {
-      this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000) }, arrivedAt);
+    for (const { signal, t, ns, v } of observationsOf(batch)) {
+      this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000), value: v }, arrivedAt);
     }
     this.#contacts.add(machine);
     this.#contact.ring();

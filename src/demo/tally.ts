@@ -1,12 +1,20 @@
 import { Histogram } from '../consumer/histogram.ts';
+import type { Value } from '../observation.ts';
 
 /** One observation as the consumer has it; `micros`: whole microseconds since the epoch. */
 export interface Sighting {
   readonly machine: string;
   readonly signal: string;
-  /** Id of the data item that the signal is read from, or its name. */
+  /** Where the signal is read from, as the gateway announces it: id or name of a data item, a node, a register. */
   readonly source: string;
   readonly micros: number;
+  readonly value: Value;
+}
+
+/** What a machine's signal is read from, and the name that the machine has for it beside. */
+export interface Item {
+  readonly id: string;
+  readonly name?: string | undefined;
 }
 
 /** What came out of one machine and what came in of it. */
@@ -17,14 +25,23 @@ export interface MachineTally {
   readonly missing: number;
 }
 
+/** The books of one machine. */
+interface Books {
+  produced: number;
+  received: number;
+  readonly idOf: Map<string, string>;
+  /** Items that are recognised by their values: what is polled has the gateway's timestamp. */
+  readonly counters: Set<string>;
+}
+
 /**
  * Compares what the machines produced with what the consumer received, observation by observation. Knows nothing of
  * the gateway but the name under which it announces a data item as the source of a signal.
  */
 export class Tally {
-  readonly #machines = new Map<string, { produced: number; received: number; idOf: Map<string, string> }>();
-  /** Produced and not received so far. */
-  readonly #waiting = new Set<string>();
+  readonly #machines = new Map<string, Books>();
+  /** Produced and not received so far, with the time when it was produced, in milliseconds. */
+  readonly #waiting = new Map<string, number>();
   /** Received under whatever key, by machine, signal and time. */
   readonly #seen = new Set<string>();
   #repeated = 0;
@@ -51,24 +68,37 @@ export class Tally {
     return this.#waiting.size;
   }
 
-  addProduced(machine: string, item: { readonly id: string; readonly name: string | undefined }, micros: number): void {
-    const tally = this.#of(machine);
-    tally.produced += 1;
-    tally.idOf.set(item.id, item.id);
-    if (item.name !== undefined && !tally.idOf.has(item.name)) tally.idOf.set(item.name, item.id);
-    this.#waiting.add(keyOf(machine, item.id, micros));
+  /** An observation that the machine stamped itself. */
+  addProduced(machine: string, item: Item, micros: number): void {
+    this.#add(this.#of(machine), machine, item, micros, micros / 1000);
+  }
+
+  /** A new value of a counter that the gateway has to see before the next one; `at`: milliseconds since the epoch. */
+  addCounted(machine: string, item: Item, value: Value, at: number): void {
+    const books = this.#of(machine);
+    books.counters.add(item.id);
+    this.#add(books, machine, item, JSON.stringify(value), at);
+  }
+
+  #add(books: Books, machine: string, { id, name }: Item, mark: number | string, at: number): void {
+    books.produced += 1;
+    books.idOf.set(id, id);
+    if (name !== undefined && !books.idOf.has(name)) books.idOf.set(name, id);
+    this.#waiting.set(keyOf(machine, id, mark), at);
   }
 
   /** `at`: milliseconds since the epoch. A second signal of the same item, such as `state` of an Execution, is no news. */
-  addReceived({ machine, signal, source, micros }: Sighting, at: number): void {
+  addReceived({ machine, signal, source, micros, value }: Sighting, at: number): void {
     const sighting = keyOf(machine, signal, micros);
     if (this.#seen.has(sighting)) this.#repeated += 1;
     this.#seen.add(sighting);
-    const tally = this.#of(machine);
-    const key = keyOf(machine, tally.idOf.get(source) ?? source, micros);
-    if (!this.#waiting.delete(key)) return;
-    tally.received += 1;
-    const time = micros / 1000;
+    const books = this.#of(machine);
+    const id = books.idOf.get(source) ?? source;
+    const key = keyOf(machine, id, books.counters.has(id) ? JSON.stringify(value) : micros);
+    const time = this.#waiting.get(key);
+    if (time === undefined) return;
+    this.#waiting.delete(key);
+    books.received += 1;
     if (this.isLive(time)) this.#latency.add(at - time);
     if (this.#backlog?.keys.delete(key) && this.#backlog.keys.size === 0) this.#backlog.drained(at);
   }
@@ -76,7 +106,7 @@ export class Tally {
   /** Resolves with the time when all that waits now has been received. */
   drained(): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<number>();
-    this.#backlog = { keys: new Set(this.#waiting), drained: resolve };
+    this.#backlog = { keys: new Set(this.#waiting.keys()), drained: resolve };
     if (this.#waiting.size === 0) resolve(Date.now());
     return promise;
   }
@@ -92,10 +122,10 @@ export class Tally {
       .sort((a, b) => a.machine.localeCompare(b.machine));
   }
 
-  #of(machine: string) {
-    const tally = this.#machines.get(machine) ?? { produced: 0, received: 0, idOf: new Map<string, string>() };
-    this.#machines.set(machine, tally);
-    return tally;
+  #of(machine: string): Books {
+    const books = this.#machines.get(machine) ?? { produced: 0, received: 0, idOf: new Map(), counters: new Set() };
+    this.#machines.set(machine, books);
+    return books;
   }
 
   #sum(count: (tally: { produced: number; received: number }) => number): number {
@@ -103,8 +133,8 @@ export class Tally {
   }
 }
 
-function keyOf(machine: string, id: string, micros: number): string {
-  return `${machine}\n${id}\n${micros}`;
+function keyOf(machine: string, id: string, mark: number | string): string {
+  return `${machine}\n${id}\n${mark}`;
 }
 
 /** Microseconds of an agent's timestamp, e.g. `2026-11-20T21:38:11.2396Z`. */

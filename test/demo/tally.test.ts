@@ -3,7 +3,13 @@ import { microsOf, Tally } from '../../src/demo/tally.ts';
 
 const ITEM = { id: 'd1_x', name: 'Xabs' };
 const AT = 1_763_640_000_000;
-const seen = (source: string, micros: number, signal = 'Xabs') => ({ machine: 'm', signal, source, micros });
+const seen = (source: string, micros: number, signal = 'Xabs', value = 0) => ({
+  machine: 'm',
+  signal,
+  source,
+  micros,
+  value,
+});
 
 t.test('matches what was produced with what was received, by item and microsecond', async (t) => {
   const tally = new Tally();
@@ -25,6 +31,17 @@ t.test('a second signal of an item is no repetition, the same observation again 
   tally.addReceived(seen('d1_x', 5), AT);
   t.equal(tally.repeated, 1);
   t.equal(tally.received, 1);
+});
+
+t.test('a counter that is polled is matched by its values, whatever their times', async (t) => {
+  const tally = new Tally();
+  const counter = { id: 'holding:7' };
+  for (const value of [1, 2, 3]) tally.addCounted('m', counter, value, AT);
+  tally.addReceived(seen('holding:7', 10, 'parts', 1), AT);
+  tally.addReceived(seen('holding:7', 20, 'parts', 1), AT);
+  tally.addReceived(seen('holding:7', 30, 'parts', 3), AT);
+  t.same(tally.machines(), [{ machine: 'm', produced: 3, received: 2, missing: 1 }]);
+  t.equal(tally.repeated, 0, 'a second poll of a value is no repetition');
 });
 
 t.test('the backlog is drained when all that waited has come', async (t) => {
