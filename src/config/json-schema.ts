@@ -16,6 +16,7 @@ export interface JsonSchema {
   readonly additionalProperties?: JsonSchema | false;
   readonly items?: JsonSchema;
   readonly oneOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
 }
 
 /** JSON Schema (2020-12) of what a person writes in a config, for editors and for the reference. */

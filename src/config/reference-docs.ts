@@ -32,8 +32,8 @@ export function configReference(drivers: Drivers): string {
 
 function section(path: string, schema: JsonSchema): string[] {
   const { items, properties, description } = schema;
-  if (items !== undefined) {
-    const drivers = (items.oneOf ?? []).flatMap((option) =>
+  if (items?.oneOf !== undefined) {
+    const drivers = items.oneOf.flatMap((option) =>
       section(`${path}[]: driver ${option.properties?.['driver']?.const}`, option),
     );
     return [heading(path, description), ...drivers];
@@ -43,8 +43,20 @@ function section(path: string, schema: JsonSchema): string[] {
     row(key, value, schema.required?.includes(key) ?? false),
   );
   const table = ['| key | type | default | what it is |', '|---|---|---|---|', ...rows, ''].join('\n');
-  const nested = Object.entries(properties).flatMap(([key, value]) => section(`${path}.${key}`, value));
+  const nested = Object.entries(properties).flatMap(([key, value]) => within(`${path}.${key}`, value));
   return [heading(path, description), table, ...nested];
+}
+
+/** The mappings inside of a value: its own, those of its forms, and those behind free names. What has a title is told by it. */
+function within(path: string, schema: JsonSchema): string[] {
+  if (schema.title !== undefined) return [];
+  const { anyOf = [], additionalProperties, items } = schema;
+  return [
+    ...section(path, schema),
+    ...anyOf.flatMap((form) => within(path, form)),
+    ...(additionalProperties ? within(`${path}.<name>`, additionalProperties) : []),
+    ...(items === undefined ? [] : within(`${path}[]`, items)),
+  ];
 }
 
 function heading(path: string, description: string | undefined): string {
@@ -56,21 +68,26 @@ function row(key: string, schema: JsonSchema, required: boolean): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function typeOf({
-  type,
-  title,
-  enum: values,
-  const: value,
-  minimum,
-  maximum,
-  additionalProperties,
-}: JsonSchema): string {
+function typeOf(schema: JsonSchema): string {
+  const { type, title, enum: values, const: value, minimum, maximum, additionalProperties, items, anyOf } = schema;
   if (title !== undefined) return title;
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
   if (values !== undefined) return [...new Set(values.map(String))].map((name) => `\`${name}\``).join(', ');
   if (value !== undefined) return `\`${value}\``;
-  if (type === 'object') return additionalProperties === false ? 'mapping' : 'mapping of names to text';
-  if (type === 'integer') return `whole number${minimum === undefined ? '' : `, ${minimum} to ${maximum}`}`;
+  if (type === 'object')
+    return additionalProperties ? `mapping of names to ${typeOf(additionalProperties)}` : 'mapping';
+  if (type === 'array') return `list of ${items === undefined ? 'anything' : typeOf(items)}`;
+  if (type === 'boolean') return '`true`, `false`';
+  if (type === 'integer') return `whole number${bounds(minimum, maximum)}`;
   return type === 'string' ? 'text' : (type ?? '');
+}
+
+/** Limits that a schema sets by itself, as zod does for every whole number, are no news. */
+function bounds(minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER): string {
+  const [isLow, isHigh] = [minimum > Number.MIN_SAFE_INTEGER, maximum < Number.MAX_SAFE_INTEGER];
+  if (isLow && isHigh) return `, ${minimum} to ${maximum}`;
+  if (isLow) return `, at least ${minimum}`;
+  return isHigh ? `, at most ${maximum}` : '';
 }
 
 function defaultOf({ default: value }: JsonSchema): string {

@@ -8,7 +8,7 @@ export interface Sighting {
   /** Where the signal is read from, as the gateway announces it: id or name of a data item, a node, a register. */
   readonly source: string;
   readonly micros: number;
-  readonly value: Value;
+  readonly value: unknown;
 }
 
 /** What a machine's signal is read from, and the name that the machine has for it beside. */
