@@ -5,6 +5,8 @@ import { hideBin } from 'yargs/helpers';
 import { bufferCommand } from './cli/buffer.ts';
 import { checkCommand } from './cli/check.ts';
 import { demoCommand } from './cli/demo.ts';
+import { discoverCommand } from './cli/discover.ts';
+import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
@@ -14,7 +16,7 @@ import { VERSION } from './version.ts';
 const EXIT = { fault: 1, usage: 64, config: 78 } as const;
 
 /** What may be given more than once. */
-const LISTS: readonly string[] = ['_', 'file', 'topic'];
+const LISTS: readonly string[] = ['_', 'file', 'topic', 'expect', 'range'];
 
 /** Yargs' own words that do not tell what to do. */
 const STRINGS = {
@@ -61,6 +63,8 @@ await yargs(hideBin(process.argv))
   .command(runCommand)
   .command(checkCommand)
   .command(demoCommand)
+  .command(discoverCommand)
+  .command(probeCommand)
   .command(receiveCommand)
   .command(bufferCommand)
   .command(schemaCommand)

@@ -43,6 +43,8 @@ export interface ProbeOptions {
   readonly expect?: readonly number[];
   readonly user?: string;
   readonly password?: string;
+  /** What stands for the password in suggested settings, e.g. `${env:PLC_PASSWORD}`: the password itself never does. */
+  readonly passwordReference?: string;
   /** A server whose certificate is not yet trusted is trusted from now on. */
   readonly trust?: boolean;
 }

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Serial ports of adapters and boards; consoles and pseudo-terminals are none. */
+const PORT = /^tty(USB|ACM|AMA|S|SC|mxc|O)\d+$/;
+
+/**
+ * Serial ports that exist, without opening one: by their names in /dev/serial/by-id, which stay the same when plugs are
+ * swapped, else by /dev/tty…. A built-in port that the kernel found no hardware for is left out.
+ */
+export function serialPorts(dev = '/dev', sys = '/sys'): string[] {
+  const byId = names(join(dev, 'serial/by-id')).map((name) => join(dev, 'serial/by-id', name));
+  const named = new Set(byId.map((path) => realpathSync(path)));
+  const plain = names(dev)
+    .filter((name) => PORT.test(name) && hasHardware(sys, name))
+    .map((name) => join(dev, name))
+    .filter((path) => !named.has(realpathSync(path)));
+  return [...byId, ...plain];
+}
+
+/** Nothing where there is no such folder. */
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    // Without a serial adapter there is no such folder: that is the answer.
+    return [];
+  }
+}
+
+/** The kernel lists ttyS0 to ttyS3 always, with type 0 (PORT_UNKNOWN, include/uapi/linux/serial.h) where there is none. */
+function hasHardware(sys: string, name: string): boolean {
+  try {
+    return readFileSync(join(sys, 'class/tty', name, 'type'), 'utf8').trim() !== '0';
+  } catch {
+    // Drivers beside the 8250 have no such file; what they list is there.
+    return true;
+  }
+}
