@@ -6,6 +6,7 @@ import { bufferCommand } from './cli/buffer.ts';
 import { checkCommand } from './cli/check.ts';
 import { demoCommand } from './cli/demo.ts';
 import { discoverCommand } from './cli/discover.ts';
+import { initCommand } from './cli/init.ts';
 import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
 import { runCommand } from './cli/run.ts';
@@ -16,7 +17,7 @@ import { VERSION } from './version.ts';
 const EXIT = { fault: 1, usage: 64, config: 78 } as const;
 
 /** What may be given more than once. */
-const LISTS: readonly string[] = ['_', 'file', 'topic', 'expect', 'range'];
+const LISTS: readonly string[] = ['_', 'file', 'topic', 'expect', 'range', 'machine'];
 
 /** Yargs' own words that do not tell what to do. */
 const STRINGS = {
@@ -63,6 +64,7 @@ await yargs(hideBin(process.argv))
   .command(runCommand)
   .command(checkCommand)
   .command(demoCommand)
+  .command(initCommand)
   .command(discoverCommand)
   .command(probeCommand)
   .command(receiveCommand)

@@ -43,7 +43,8 @@ export const discoverCommand: CommandModule<object, Arguments> = {
     try {
       await discover(args, stop);
     } catch (error) {
-      if (!stop.aborted) throw error;
+      if (!stop.aborted && (error as Error).name !== 'Stopped') throw error;
+      process.exitCode = 1;
     }
   },
 };
@@ -79,7 +80,7 @@ async function discover(args: Arguments, stop: AbortSignal): Promise<void> {
     process.exitCode = plan.isUsage ? 64 : 0;
     return;
   }
-  const [{ ProgressLine }, { serialPorts }] = await Promise.all([
+  const [{ ProgressLine }, { serialHint, serialPorts }] = await Promise.all([
     import('../commission/progress-line.ts'),
     import('../commission/serial-ports.ts'),
   ]);
@@ -99,34 +100,24 @@ async function discover(args: Arguments, stop: AbortSignal): Promise<void> {
     },
     stop,
   ).finally(() => line.clear());
-  // A serial port is not touched before a person says so: it may be the link of a running machine.
-  const serial = tools.some(({ tools: { protocols } }) => protocols.includes(SERIAL)) ? serialPorts() : [];
   process.exitCode = found.length > 0 ? 0 : 1;
-  if (args.json) process.stdout.write(`${JSON.stringify({ found, serialPorts: serial }, null, 2)}\n`);
-  else await print(found, serial);
-}
-
-const SERIAL = 'modbus+rtu:';
-
-async function print(
-  found: Parameters<typeof import('../commission/report.ts').foundTable>[0],
-  serial: readonly string[],
-): Promise<void> {
+  if (args.json) {
+    process.stdout.write(`${JSON.stringify({ found, serialPorts: serialPorts() }, null, 2)}\n`);
+    return;
+  }
   const { foundTable } = await import('../commission/report.ts');
-  if (found.length === 0) process.stderr.write('Nothing was found. Other ports: --ports; slow links: --timeout 3s.\n');
-  else process.stdout.write(`${foundTable(found).join('\n')}\n`);
-  const next = [
-    ...(found.length > 0 ? ['', `Next: edge-gateway probe ${found[0]?.url}`] : []),
-    ...(serial.length > 0
-      ? ['', 'Serial ports, not looked into:', ...serial.map((port) => `  edge-gateway probe ${SERIAL}//${port}`)]
-      : []),
-  ];
-  if (next.length > 0) process.stderr.write(`${next.join('\n')}\n`);
+  if (found.length > 0) process.stdout.write(`${foundTable(found).join('\n')}\n`);
+  const next =
+    found[0] === undefined
+      ? 'Nothing was found. Other ports: --ports; slow links: --timeout 3s.'
+      : `\nNext: edge-gateway probe ${found[0].url}`;
+  process.stderr.write(`${[next, ...serialHint(tools)].join('\n')}\n`);
 }
 
 /** Asks on the terminal; undefined where there is none. */
 async function questions(signal: AbortSignal): Promise<((message: string) => Promise<boolean>) | undefined> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined;
-  const { confirm } = await import('@inquirer/prompts');
-  return (message) => confirm({ message, default: false }, { signal, output: process.stderr });
+  const { Prompts } = await import('../commission/prompts.ts');
+  const prompts = new Prompts(signal, process.stderr);
+  return (question) => prompts.confirm(question);
 }

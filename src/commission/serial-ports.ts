@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NamedTools } from './toolboxes.ts';
 
 /** Serial ports of adapters and boards; consoles and pseudo-terminals are none. */
 const PORT = /^tty(USB|ACM|AMA|S|SC|mxc|O)\d+$/;
@@ -16,6 +17,19 @@ export function serialPorts(dev = '/dev', sys = '/sys'): string[] {
     .map((name) => join(dev, name))
     .filter((path) => !named.has(realpathSync(path)));
   return [...byId, ...plain];
+}
+
+/** What to probe on a serial line: its URL protocol. */
+const SERIAL = 'modbus+rtu:';
+
+/**
+ * Tells which serial ports could be probed, where a driver reads such. They are not touched before a person says so: one
+ * may be the link of a running machine.
+ */
+export function serialHint(tools: readonly NamedTools[], ports = serialPorts()): string[] {
+  const isRead = tools.some(({ tools: { protocols } }) => protocols.includes(SERIAL));
+  if (!isRead || ports.length === 0) return [];
+  return ['Serial ports, not looked into:', ...ports.map((port) => `  edge-gateway probe ${SERIAL}//${port}`)];
 }
 
 /** Nothing where there is no such folder. */
