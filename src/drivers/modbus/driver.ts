@@ -1,0 +1,108 @@
+import { Fault } from '../../errors.ts';
+import type { Cursor, MachineModel, Reading } from '../../observation.ts';
+import type { Driver, DriverContext, Vital } from '../driver.ts';
+import type { LinkClient } from './link.ts';
+import type { Links } from './links.ts';
+import { PollGroup } from './poll-group.ts';
+import { Poller } from './poller.ts';
+import { ReadingQueue } from './reading-queue.ts';
+import type { ModbusSettings } from './settings.ts';
+import { type ModbusSignal, resolveSignals, sourceText } from './signals.ts';
+import { Statistics } from './statistics.ts';
+import { linkText, parseModbusUrl } from './url.ts';
+import { vitalsOf } from './vitals.ts';
+
+/** A stop that was shorter than so many of the longest intervals lost nothing that a schedule would have given. */
+const TOLERATED_INTERVALS = 3;
+
+/** What `vitals` looks at while the driver runs. */
+interface Running {
+  readonly groups: readonly PollGroup[];
+  readonly client: LinkClient;
+  readonly statistics: Statistics;
+}
+
+/**
+ * Polls one unit by its schedules. A device keeps nothing, so the polls go on by the clock, and what they give waits in a
+ * bounded queue to be pulled; when that is full, polls are skipped and told as a gap. A unit that does not answer is waited
+ * for in here, so that `observe` ends by nothing but the abort, or a config that cannot be read. The cursor is the time of
+ * the last poll: what lies between it and the next start is told as a gap of unknown size.
+ */
+export class ModbusDriver implements Driver {
+  readonly #settings: ModbusSettings;
+  readonly #context: DriverContext;
+  readonly #links: Links;
+  #running: Running | undefined;
+
+  constructor(settings: ModbusSettings, context: DriverContext, links: Links) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#links = links;
+  }
+
+  async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
+    signal.throwIfAborted();
+    const settings = this.#settings;
+    const { signals, problems } = resolveSignals(settings);
+    const [problem] = problems;
+    if (problem !== undefined) throw new Fault('config', `signals.${problem.signal}: ${problem.message}`);
+    const groups = this.#group(signals);
+    const address = parseModbusUrl(settings.url);
+    const queue = new ReadingQueue();
+    const statistics = new Statistics();
+    const client = this.#links.attach(address, settings, { breaker: settings.breaker, clock: this.#context.clock });
+    const stop = new AbortController();
+    const stopped = AbortSignal.any([signal, stop.signal]);
+    const polledBefore = this.#interruption(from, groups);
+    const options = { address, settings, groups, client, queue, context: this.#context, statistics, polledBefore };
+    this.#running = { groups, client, statistics };
+    const polling = new Poller(options, stopped).run().catch((error) => stop.abort(error));
+    try {
+      yield { observations: [], events: [this.#model(signals, linkText(address))] };
+      for (;;) yield await queue.take(stopped);
+    } finally {
+      stop.abort();
+      client.release();
+      this.#running = undefined;
+      await polling;
+    }
+  }
+
+  vitals(): readonly Vital[] {
+    return this.#running === undefined ? [] : vitalsOf(this.#running);
+  }
+
+  /** Signals with the same interval are polled together; the shortest comes first. */
+  #group(signals: readonly ModbusSignal[]): PollGroup[] {
+    const { settings, clock } = { settings: this.#settings, clock: this.#context.clock };
+    const byInterval = Map.groupBy(signals, ({ every }) => every);
+    return [...byInterval]
+      .toSorted(([a], [b]) => a - b)
+      .map(([every, own]) => new PollGroup({ signals: own, limits: settings, every, now: () => clock.now() }));
+  }
+
+  /** The time of the last poll, where so much time has passed since then that some must have been missed. */
+  #interruption(from: Cursor | undefined, groups: readonly PollGroup[]): number | undefined {
+    const polled = from?.['polled'];
+    if (typeof polled !== 'number') return undefined;
+    const shortest = groups[0]?.every ?? 0;
+    return this.#context.clock.now() - polled > TOLERATED_INTERVALS * shortest ? polled : undefined;
+  }
+
+  #model(signals: readonly ModbusSignal[], link: string): MachineModel {
+    const described = signals.map(({ unit, type, order, size, ...signal }) => [
+      signal.name,
+      {
+        ...(unit === undefined ? {} : { unit }),
+        source: sourceText({ unit, type, order, size, ...signal } as ModbusSignal),
+        type: size > 1 ? `${type} ${order}` : type,
+      },
+    ]);
+    return {
+      type: 'machine',
+      t: this.#context.clock.now(),
+      model: { protocol: 'Modbus', link },
+      signals: Object.fromEntries(described),
+    };
+  }
+}

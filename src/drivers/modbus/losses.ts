@@ -1,0 +1,51 @@
+import type { Gap } from '../../observation.ts';
+
+/** Losses of the same cause are told at most this often, together. */
+const TELL_EVERY_MS = 60_000;
+
+/** What a polled device can lose: it keeps nothing. */
+export type LossCause = 'link-down' | 'poll-skipped';
+
+interface Loss {
+  readonly from: number | null;
+  readonly count: number | null;
+}
+
+/** Adds up what was lost until something good comes after it, and tells it as gaps. */
+export class Losses {
+  readonly #pending = new Map<LossCause, Loss>();
+  readonly #toldAt = new Map<LossCause, number>();
+
+  /**
+   * @param from time of the last good reading before, null where there was none
+   * @param count observations; null where it is not known
+   */
+  note(cause: LossCause, from: number | null, count: number | null): void {
+    const before = this.#pending.get(cause);
+    if (before === undefined) {
+      this.#pending.set(cause, { from, count });
+      return;
+    }
+    this.#pending.set(cause, {
+      from: before.from === null || from === null ? before.from : Math.min(before.from, from),
+      count: before.count === null || count === null ? null : before.count + count,
+    });
+  }
+
+  /**
+   * The gaps that end with a good reading at `t`.
+   * @param isReturn the machine was lost and is back: what is known is told at once
+   */
+  settle(t: number, isReturn: boolean): Gap[] {
+    if (this.#pending.size === 0) return [];
+    const gaps: Gap[] = [];
+    for (const [cause, { from, count }] of this.#pending) {
+      const isDue = t - (this.#toldAt.get(cause) ?? Number.NEGATIVE_INFINITY) >= TELL_EVERY_MS;
+      if (!isDue && !(isReturn && cause === 'link-down')) continue;
+      gaps.push({ type: 'gap', t, cause, from, to: t, count, exact: count !== null });
+      this.#pending.delete(cause);
+      this.#toldAt.set(cause, t);
+    }
+    return gaps;
+  }
+}

@@ -1,0 +1,13 @@
+import type { DriverModule } from '../driver.ts';
+import { check } from './check.ts';
+import { settings } from './settings.ts';
+
+export const modbus: DriverModule<typeof settings> = {
+  settings,
+  check,
+  load: async () => {
+    const [{ ModbusDriver }, { Links }] = await Promise.all([import('./driver.ts'), import('./links.ts')]);
+    const links = new Links();
+    return (own, context) => new ModbusDriver(own, context, links);
+  },
+};

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { counting } from './device.ts';
+import { collect, deviceFor, driverFor } from './support.ts';
+
+t.test('polls what the config names, with one timestamp a block, and tells what the machine is', async (test) => {
+  const { device, url } = await deviceFor(test);
+  const driver = driverFor({
+    url: `${url}/7`,
+    signals: {
+      rpm: { address: 100, unit: 'rev/min' },
+      parts: { address: 103, type: 'uint32' },
+      door: { table: 'coil', address: 1 },
+      temp: { table: 'input', address: 20, scale: 0.1 },
+    },
+    state: "rpm > 0 ? 'running' : 'idle'",
+  });
+  const before = Date.now();
+  const yielded = await collect(driver, { until: ({ readings }) => readings.length >= 10 });
+  test.same(yielded.values('rpm').slice(0, 2), [100, 100]);
+  test.equal(yielded.values('parts')[0], 103 * 65536 + 104);
+  test.equal(yielded.values('temp')[0], 2);
+  test.same(yielded.values('available'), [true], 'once');
+  test.same(yielded.values('state'), ['running'], 'once');
+  test.equal(yielded.signal('rpm')[0]?.t, yielded.signal('parts')[0]?.t, 'one block, one time');
+  test.ok((yielded.signal('rpm')[0]?.t ?? 0) >= before);
+  const times = yielded.observations.map(({ t }) => t);
+  test.same(
+    times,
+    times.toSorted((a, b) => a - b),
+    'in the order of time',
+  );
+  const [model] = yielded.of('machine');
+  test.match(model?.signals['rpm'], { unit: 'rev/min', source: 'holding register 100', type: 'uint16' });
+  test.same(
+    yielded.of('driver').map(({ state }) => state),
+    ['polling'],
+  );
+  test.ok(device.asked.every(({ unit }) => unit === 7));
+  test.equal(device.connected, 1);
+});
+
+t.test(
+  'bisects a block that the device refuses, names what cannot be read once, and reads the rest on',
+  async (test) => {
+    const { device, url } = await deviceFor(test);
+    device.answer = (asked) => {
+      const last = asked.address + asked.quantity - 1;
+      return asked.address <= 13 && last >= 13 ? { exception: 2 } : counting(asked);
+    };
+    const signals = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`r${i}`, { address: i }]));
+    const yielded = await collect(driverFor({ url: `${url}/1`, signals }), {
+      until: (y) => y.signal('r19').length >= 3,
+    });
+    test.same(yielded.values('r12').slice(0, 3), [12, 12, 12]);
+    test.same(yielded.values('r14').slice(0, 3), [14, 14, 14]);
+    test.same(
+      yielded.signal('r13').map(({ v, q }) => [v, q]),
+      [[null, 'bad']],
+      'null once',
+    );
+    test.match(yielded.notices('signals-refused'), [/r13 \(holding register 13, exception 02/]);
+    test.equal(yielded.notices('signals-refused').length, 1);
+    const refused = device.asked.filter((asked) => 'exception' in (device.answer(asked) as object)).length;
+    test.ok(refused <= 6, `${refused} refusals`);
+    test.same(yielded.of('gap'), []);
+  },
+);
+
+t.test('a device that goes and comes back: told once, and the gap counts what was missed', async (test) => {
+  const { device, url } = await deviceFor(test);
+  const driver = driverFor({
+    url: `${url}/1`,
+    signals: { a: { address: 1 }, b: { address: 2 } },
+    breaker: { failures: 2, min: '100ms', max: '200ms' },
+    timeout: '30ms',
+  });
+  let since = 0;
+  const yielded = await collect(driver, {
+    until: (y) => y.of('gap').length > 0,
+    each: (_, y) => {
+      if (y.signal('a').length === 5) {
+        since = Date.now();
+        device.answer = () => 'silence';
+      }
+      if (y.values('available').at(-1) === false) void sleep(300).then(() => (device.answer = counting));
+    },
+  });
+  test.same(yielded.values('available'), [true, false, true]);
+  test.equal(yielded.values('a').filter((v) => v === null).length, 1, 'null once');
+  test.same(
+    yielded.of('driver').map(({ state }) => state),
+    ['polling', 'failed', 'polling'],
+  );
+  const [gap] = yielded.of('gap');
+  test.match(gap, { cause: 'link-down', exact: true });
+  const good = yielded.signal('a').filter(({ v }) => v !== null);
+  const expected = ((Date.now() - (gap?.from ?? 0)) / 20 - 1) * 2;
+  test.ok(Math.abs((gap?.count ?? 0) - expected) <= 6, `counted ${gap?.count}, and the time holds ${expected}`);
+  test.equal(gap?.from, good[4]?.t);
+  test.equal(gap?.to, good[5]?.t);
+  test.ok(since > 0);
+});
+
+t.test('an unclean stop is told as a gap from the last poll on', async (test) => {
+  const { url } = await deviceFor(test);
+  const own = { url: `${url}/1`, signals: { a: { address: 1 } } };
+  const first = await collect(driverFor(own), { until: (y) => y.signal('a').length === 2 });
+  const from = first.cursor;
+  await sleep(120);
+  const second = await collect(driverFor(own), { from, until: (y) => y.signal('a').length === 2 });
+  test.match(second.of('gap'), [{ cause: 'link-down', from: from?.['polled'], count: null, exact: false }]);
+  const third = await collect(driverFor(own), { from: second.cursor, until: (y) => y.signal('a').length === 2 });
+  test.same(third.of('gap'), [], 'a quick restart missed nothing');
+});
+
+t.test('an abort ends it at once and leaves no connection', async (test) => {
+  const { device, url } = await deviceFor(test);
+  device.answer = () => 'silence';
+  const stop = new AbortController();
+  const driver = driverFor({ url: `${url}/1`, signals: { a: { address: 1 } }, timeout: '5s' });
+  setTimeout(() => stop.abort(new Error('stop')), 60);
+  const begun = performance.now();
+  await test.rejects(async () => {
+    for await (const _ of driver.observe(undefined, stop.signal));
+  }, /stop/);
+  test.ok(performance.now() - begun < 500);
+  while (device.connections > 0) await sleep(5);
+});
