@@ -28,8 +28,8 @@ export function parseRange(text: string): Range {
     if (isIPv4(end)) return range(text, numberOf(first), numberOf(end));
   }
   if (isIP(text) !== 0) return { text, size: 1, hosts: () => [text] };
-  // RFC 1123, 2.1: a host name is no number with dots.
-  if (/^(?![\d.]+$)[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})$/.test(text)) return { text, size: 1, hosts: () => [text] };
+  // RFC 1123, 2.1: a host name is not made of numbers alone.
+  if (/^(?![\d.-]+$)[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})$/.test(text)) return { text, size: 1, hosts: () => [text] };
   throw new AddressError(
     `${text} is no range: expected one like 192.168.0.0/24, 192.168.0.10-20, an address or a host name`,
   );

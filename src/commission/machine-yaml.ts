@@ -1,10 +1,13 @@
-import { Document, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
+import { Document, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
 import type { Probed, ProbedMachine, ProbedSignal } from '../drivers/toolbox.ts';
 import { uniqueId } from './ids.ts';
 import { printable, valueText } from './printable.ts';
 
 /** Signals that are told below an entry where the entry itself does not name them. */
 const MAX_TOLD = 12;
+
+/** Text of several lines is quoted with escapes: indenting must not change it. */
+const ONE_LINE = { lineWidth: 0, blockQuote: false, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER } as const;
 
 /** A machine as it belongs into a config. */
 export interface MachineEntry {
@@ -31,33 +34,39 @@ function entryYaml({ id, driver, machine }: MachineEntry): string {
   const list = document.contents as unknown as { items: [YAMLMap] };
   const [entry] = list.items;
   const told = new Set<string>();
-  for (const { key, value } of entry.items) {
-    // The keys of the gateway are not the machine's.
-    if (isScalar(key) && (key.value === 'id' || key.value === 'driver')) continue;
-    comment(value as Node, new Map(machine.signals.map((signal) => [signal.signal, signal])), told);
+  const signals = new Map(machine.signals.map((signal) => [signal.signal, signal]));
+  for (const pair of entry.items) {
+    // Other keys of the entry itself, such as `mode`, may have the name of a signal by chance.
+    if (isScalar(pair.key) && pair.key.value === 'state') tellOf(pair, signals.get('state'), told);
+    else if (isScalar(pair.key) && pair.key.value !== 'id' && pair.key.value !== 'driver') {
+      tellWithin(pair.value as Node | null, signals, told);
+    }
   }
   const untold = machine.signals.filter(({ signal }) => !told.has(signal));
   const lines = [`    # ${printable(machine.title)}`, ...untoldLines(untold, told.size > 0)];
-  const [first, ...rest] = document.toString({ lineWidth: 0, flowCollectionPadding: true }).trimEnd().split('\n');
+  const [first, ...rest] = document.toString(ONE_LINE).trimEnd().split('\n');
   return `${[first, ...rest].map((line) => `  ${line}`).join('\n')}\n${lines.join('\n')}\n`;
 }
 
-/** Puts what a signal reads behind its key, wherever in the settings that is. What is deeper is written on its line. */
-function comment(node: Node | null, signals: ReadonlyMap<string, ProbedSignal>, told: Set<string>): void {
+/** Puts what signals read behind their keys, wherever in the settings these are. */
+function tellWithin(node: Node | null, signals: ReadonlyMap<string, ProbedSignal>, told: Set<string>): void {
   if (isSeq(node)) for (const item of node.items) if (isMap(item)) item.flow = true;
   if (!isMap(node)) return;
   for (const pair of node.items) {
-    const value = pair.value as Node | null;
     const signal = isScalar(pair.key) ? signals.get(String(pair.key.value)) : undefined;
-    if (signal === undefined) {
-      comment(value, signals, told);
-      continue;
-    }
-    if (isMap(value) || isSeq(value)) value.flow = true;
-    const text = valueText(signal.value, signal.unit, signal.quality);
-    if (value !== null) value.comment = ` ${text === undefined ? 'not read' : `read ${text}`}`;
-    told.add(signal.signal);
+    if (signal === undefined) tellWithin(pair.value as Node | null, signals, told);
+    else tellOf(pair, signal, told);
   }
+}
+
+/** What is deeper is written on its line, so that the comment stands behind all of it. */
+function tellOf({ value: node }: Pair, signal: ProbedSignal | undefined, told: Set<string>): void {
+  const value = node as Node | null;
+  if (isMap(value) || isSeq(value)) value.flow = true;
+  if (signal === undefined || value === null) return;
+  const text = valueText(signal.value, signal.unit, signal.quality);
+  if (text !== undefined) value.comment = ` read ${text}`;
+  told.add(signal.signal);
 }
 
 function untoldLines(signals: readonly ProbedSignal[], areMore: boolean): string[] {
