@@ -44,7 +44,7 @@ const signal = z.strictObject({
   length: z.int().min(1).max(250).optional().describe('Characters of a string'),
   order: z.enum(ORDERS).optional().describe('Of words and bytes; default is the machine’s'),
   scale: z.number().optional().describe('The value is raw × scale + offset'),
-  offset: z.number().optional(),
+  offset: z.number().optional().describe('Added after the scale'),
   unit: z.string().min(1).optional().describe('Of the scaled value, e.g. rev/min'),
   sentinels: z.array(raw).min(1).optional().describe('Raw numbers that mean “no value”, e.g. [0x8000]'),
   every: duration({ min: '10ms' }).optional().describe('Its own poll interval'),
