@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import type { ConfigPlan } from '../commission/config-text.ts';
+import { parsePorts } from '../commission/discovery.ts';
+import type { Asking } from '../commission/machine-questions.ts';
 import type { MachineEntry } from '../commission/machine-yaml.ts';
-import type { Probing } from '../commission/probe-target.ts';
 import { codeOf, Fault } from '../errors.ts';
 import { ID_PATTERN } from '../wire/contract.ts';
 
@@ -17,6 +18,7 @@ interface Arguments {
   tenant: string | undefined;
   dataDir: string | undefined;
   machine: string[] | undefined;
+  ports: string | undefined;
   uplink: string | undefined;
   ca: string | undefined;
   username: string | undefined;
@@ -41,6 +43,7 @@ export const initCommand: CommandModule<object, Arguments> = {
           ...text('URL of a machine to probe; may be repeated'),
           coerce: (given: string | string[]) => [given].flat(),
         },
+        ports: text('TCP ports to search instead of the usual ones, e.g. 502,5000-5010'),
         uplink: text('Broker: mqtt://, mqtts://, ws:// or wss://'),
         ca: text('PEM file of the CA of the broker’s certificate'),
         username: text('User name at the broker'),
@@ -72,9 +75,20 @@ export const initCommand: CommandModule<object, Arguments> = {
   },
 };
 
-function usageError({ defaults, gateway, tenant, uplink, username, passwordEnv }: Arguments): string | undefined {
+function usageError({
+  ports,
+  defaults,
+  gateway,
+  tenant,
+  uplink,
+  username,
+  passwordEnv,
+}: Arguments): string | undefined {
   if (gateway !== undefined && !ID_PATTERN.test(gateway)) return `--gateway: ${ID_HELP}`;
   if (tenant !== undefined && !ID_PATTERN.test(tenant)) return `--tenant: ${ID_HELP}`;
+  if (ports !== undefined && parsePorts(ports) === undefined) {
+    return '--ports: expected at most 256 ports, e.g. 502,5000-5010';
+  }
   if (passwordEnv !== undefined && username === undefined) return '--password-env needs --username';
   if (defaults && tenant === undefined) return '--tenant is missing: with --defaults it has to be given';
   return defaults && uplink === undefined ? '--uplink is missing: with --defaults it has to be given' : undefined;
@@ -108,8 +122,9 @@ async function init(args: Arguments, signal: AbortSignal): Promise<void> {
   const names = { id: gateway, tenant, ...(args.dataDir === undefined ? {} : { dataDir: args.dataDir }) };
   const { dataDir } = schema.shape.gateway.parse(names);
   const probing = { tools: toolsOf(drivers), toolboxes: new Toolboxes(), dataDir: resolve(folder, dataDir) };
+  const ports = args.ports === undefined ? undefined : parsePorts(args.ports);
   const urlError = (url: string) => schema.shape.uplink.shape.url.safeParse(url).error?.issues[0]?.message;
-  const entries = await machinesOf(args, { prompts, probing, signal });
+  const entries = await machinesOf(args, { prompts, probing, ports, signal });
   const uplink = await uplinkOf(args, (module) => module.askUplink(prompts, folder, urlError), urlError);
   const plan: ConfigPlan = { gateway, tenant, dataDir: args.dataDir, entries, uplink };
   write(args.file, configText(plan, args.file));
@@ -121,12 +136,6 @@ async function mayWrite({ file, force, defaults }: Arguments, ask: (question: st
   if (force || !existsSync(file)) return true;
   if (!defaults) return ask(`${file} is there already. Overwrite it?`);
   throw new Fault('config', `${file} is there already`, { hint: 'give another name, or --force to overwrite it' });
-}
-
-interface Asking {
-  readonly prompts: InstanceType<typeof import('../commission/prompts.ts').Prompts>;
-  readonly probing: Omit<Probing, 'options'>;
-  readonly signal: AbortSignal;
 }
 
 /** The machines that were named, else those that a person is asked for. */

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { explain, Fault } from '../errors.ts';
+import { AddressError, parseRange, type Range } from './addresses.ts';
 import { localRanges } from './discovery.ts';
 import { machineIdError, uniqueId } from './ids.ts';
 import type { MachineEntry } from './machine-yaml.ts';
@@ -8,7 +9,7 @@ import { printable, valueText } from './printable.ts';
 import { type ProbedBy, type Probing, probeTarget } from './probe-target.ts';
 import { ProgressLine } from './progress-line.ts';
 import type { Prompts } from './prompts.ts';
-import { scan } from './scan.ts';
+import { type Progress, scan } from './scan.ts';
 import { serialHint } from './serial-ports.ts';
 import { parseTarget, type Target, TargetError } from './toolboxes.ts';
 
@@ -19,8 +20,13 @@ const SHOWN_VALUES = 4;
 export interface Asking {
   readonly prompts: Prompts;
   readonly probing: Omit<Probing, 'options'>;
+  /** To search instead of the drivers' own. */
+  readonly ports: readonly number[] | undefined;
   readonly signal: AbortSignal;
 }
+
+/** What a person may type where a machine is asked for: a range of addresses is searched. */
+const RANGE = /^[\d.]+[-/][\d.]+$/;
 
 /** Asks for the machines until there are no more: found, typed, or none yet. */
 export async function askMachines(asking: Asking): Promise<MachineEntry[]> {
@@ -31,59 +37,64 @@ export async function askMachines(asking: Asking): Promise<MachineEntry[]> {
   ] as const);
   if (how === 'none') return [];
   const entries: MachineEntry[] = [];
-  if (how === 'search') {
-    for (const target of await search(asking)) entries.push(...(await add(target, entries, asking)));
-    for (const line of serialHint(asking.probing.tools)) asking.prompts.say(line);
+  let targets = how === 'search' ? await searchHere(asking) : await askTargets(asking, 0);
+  while (targets !== undefined) {
+    for (const target of targets) entries.push(...(await add(target, entries, asking)));
+    targets = await askTargets(asking, entries.length);
   }
-  for (;;) {
-    const target = await askTarget(asking, entries.length);
-    if (target === undefined) return entries;
-    entries.push(...(await add(target, entries, asking)));
-  }
+  return entries;
 }
 
-/** What a person chose of what was found. */
-async function search({ prompts, probing, signal }: Asking): Promise<Target[]> {
+async function searchHere(asking: Asking): Promise<Target[]> {
+  const { prompts, probing } = asking;
   const plan = await localRanges(localNetworks(networkInterfaces()), false, (question) =>
     prompts.confirm(question, true),
   );
-  if ('refused' in plan) {
-    prompts.say(plan.refused);
-    return [];
-  }
+  const targets = 'refused' in plan ? [] : await search(plan.ranges, asking);
+  for (const line of ['refused' in plan ? plan.refused : '', ...serialHint(probing.tools)].filter(Boolean))
+    prompts.say(line);
+  return targets;
+}
+
+/** What a person chose of what was found. */
+async function search(ranges: readonly Range[], { prompts, probing, ports, signal }: Asking): Promise<Target[]> {
   const line = new ProgressLine(process.stdout);
-  const onProgress = ({ done, total, found }: { done: number; total: number; found: number }) =>
-    line.show(`${done} of ${total} addresses, ${found} found`);
-  const found = await scan(plan.ranges, { ...probing, onProgress }, signal).finally(() => line.clear());
+  const onProgress = ({ done, total, found }: Progress) => line.show(`${done} of ${total} addresses, ${found} found`);
+  const found = await scan(ranges, { ...probing, ports, onProgress }, signal).finally(() => line.clear());
   if (found.length === 0) {
     prompts.say('Nothing was found.');
     return [];
   }
-  const choices = found.map((one) => ({
-    name: `${printable(one.url)}  ${one.driver}  ${printable(one.name)}`,
-    value: one.url,
+  const choices = found.map(({ url, driver, name }) => ({
+    name: `${printable(url)}  ${driver}  ${printable(name)}`,
+    value: url,
   }));
   const urls = await prompts.several('Which belong to this gateway?', choices);
   return urls.map((url) => parseTarget(url, probing.tools));
 }
 
-async function askTarget({ prompts, probing }: Asking, count: number): Promise<Target | undefined> {
-  const parse = (text: string) => parseTarget(text, probing.tools);
+/** Undefined when there are no more. */
+async function askTargets(asking: Asking, count: number): Promise<Target[] | undefined> {
+  const { prompts, probing } = asking;
+  const read = (text: string) => (RANGE.test(text) ? parseRange(text) : parseTarget(text, probing.tools));
   const text = await prompts.input(
-    `Address of ${count === 0 ? 'a' : 'another'} machine, as URL or host:port (empty: no more)`,
-    {
-      error: (given) => {
-        try {
-          if (given !== '') parse(given);
-          return undefined;
-        } catch (error) {
-          if (error instanceof TargetError) return error.message;
-          throw error;
-        }
-      },
-    },
+    `Address of ${count === 0 ? 'a' : 'another'} machine: URL, host:port, or a range to search (empty: no more)`,
+    { error: (given) => (given === '' ? undefined : problem(() => read(given))) },
   );
-  return text === '' ? undefined : parse(text);
+  if (text === '') return undefined;
+  const given = read(text);
+  return 'kind' in given ? [given] : search([given], asking);
+}
+
+/** Why a step refuses what a person typed. */
+function problem(step: () => unknown): string | undefined {
+  try {
+    step();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TargetError || error instanceof AddressError) return error.message;
+    throw error;
+  }
 }
 
 /** Probes and lets a person choose and name what is there; nothing where it cannot be read and the person gives up. */
