@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { drivers } from '../../src/drivers/registry.ts';
 import { environment, load, loadGood, MINIMAL, withUplink } from './support.ts';
 
+const DRIVERS = Object.keys(drivers).join(' or ');
 const URL_LINE = 'url: mqtts://broker.example.com:8883';
 const machines = (...entries: string[]) =>
   MINIMAL.replace(/ {2}- .*\n/, entries.map((entry) => `  - { ${entry} }\n`).join(''));
@@ -63,12 +64,12 @@ const CASES: Readonly<Record<string, readonly [text: string, ...errors: string[]
   ],
   'a machine without a driver': [
     machines('id: a, url: "http://a"'),
-    '3:5: machines[0].driver: is missing: expected mtconnect',
+    `3:5: machines[0].driver: is missing: expected ${DRIVERS}`,
   ],
   'an unknown driver, and what all machines have': [
     machines('id: _x, driver: mtconect, labels: { a: 1 }, url: "http://a"'),
     '3:11: machines[0].id: ids that start with an underscore are the gateway’s own',
-    '3:23: machines[0].driver: there is no such driver: expected mtconnect: did you mean mtconnect?',
+    `3:23: machines[0].driver: there is no such driver: expected ${DRIVERS}: did you mean mtconnect?`,
     '3:46: machines[0].labels.a: expected text: put it in quotes',
   ],
   'a driver’s own key': [
@@ -190,7 +191,7 @@ buffer: { maxAge: 7 }
       '1:1: gateway.tenant: is missing: Owner of the data: the second level of every topic',
       '1:16: gateway.id: expected 1 to 64 letters, digits, dots, dashes or underscores',
       '4:11: machines[1].id: the same id as machines[0] on line 3',
-      '4:22: machines[1].driver: there is no such driver: expected mtconnect',
+      `4:22: machines[1].driver: there is no such driver: expected ${DRIVERS}`,
       '7:3: uplink.tls: would be ignored, as mqtt:// is not encrypted: use mqtts://, or remove tls',
       '7:14: uplink.tls.ca: cannot read there is no such file',
       '7:24: uplink.tls.cafile: unknown key: expected one of ca, cert, key, serverName',
