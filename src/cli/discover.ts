@@ -38,13 +38,15 @@ export const discoverCommand: CommandModule<object, Arguments> = {
       })
       .check((args) => usageError(args as never) ?? true) as unknown as Argv<Arguments>,
   handler: async (args) => {
-    const { interruption } = await import('../commission/interrupt.ts');
+    const { endSoon, interruption } = await import('../commission/interrupt.ts');
     const stop = interruption();
     try {
       await discover(args, stop);
     } catch (error) {
       if (!stop.aborted && (error as Error).name !== 'Stopped') throw error;
       process.exitCode = 1;
+    } finally {
+      endSoon();
     }
   },
 };

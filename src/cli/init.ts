@@ -60,7 +60,7 @@ export const initCommand: CommandModule<object, Arguments> = {
       process.exitCode = 64;
       return;
     }
-    const [{ interruption }, { Stopped }] = await Promise.all([
+    const [{ endSoon, interruption }, { Stopped }] = await Promise.all([
       import('../commission/interrupt.ts'),
       import('../commission/prompts.ts'),
     ]);
@@ -71,6 +71,8 @@ export const initCommand: CommandModule<object, Arguments> = {
       if (!stop.aborted && !(error instanceof Stopped)) throw error;
       if (!stop.aborted) process.stderr.write('edge-gateway: stopped; nothing was written\n');
       process.exitCode = 1;
+    } finally {
+      endSoon();
     }
   },
 };

@@ -53,7 +53,7 @@ export const probeCommand: CommandModule<object, Arguments> = {
       .conflicts('password-env', 'password-file')
       .check((args) => usageError(args as never) ?? true) as unknown as Argv<Arguments>,
   handler: async (args) => {
-    const { interruption } = await import('../commission/interrupt.ts');
+    const { endSoon, interruption } = await import('../commission/interrupt.ts');
     const stop = interruption();
     try {
       await probe(args, stop);
@@ -63,6 +63,8 @@ export const probeCommand: CommandModule<object, Arguments> = {
       // Whoever is at fault: nothing was found, and no config is wrong.
       process.stderr.write(`edge-gateway: ${explain(error)}\n`);
       process.exitCode = 1;
+    } finally {
+      endSoon();
     }
   },
 };

@@ -18,3 +18,8 @@ export function interruption(): AbortSignal {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return stop.signal;
 }
+
+/** Ends the process a little later, whatever a driver has left open: a finished command must not hang. */
+export function endSoon(): void {
+  setTimeout(() => process.exit(), GRACE_MS).unref();
+}

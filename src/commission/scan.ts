@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
 import { codeOf, messageOf } from '../errors.ts';
 import { compareHosts, type Range } from './addresses.ts';
 import type { FoundBy, NamedTools, Toolboxes } from './toolboxes.ts';
@@ -12,7 +13,7 @@ const PER_HOST = 2;
 /** For one driver to identify one port. */
 const IDENTIFY_MS = 8000;
 /** Codes of a host that is not there: its other ports need not be tried. */
-const NO_HOST = ['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'];
+const NO_HOST = ['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH'];
 
 export interface ScanOptions {
   readonly tools: readonly NamedTools[];
@@ -51,13 +52,15 @@ export async function scan(ranges: readonly Range[], options: ScanOptions, signa
   const hosts = hostsOf(ranges);
   const lane = async () => {
     for (const host of hosts) {
-      await eachPort(ports, async (port) => {
-        const answer = await knock(host, port, options.connectTimeout ?? DEFAULT_CONNECT_MS, signal);
-        if (answer !== 'open') return answer;
-        counts.open += 1;
-        found.push(...(await identify(host, port, options, signal)));
-        return answer;
-      });
+      if (!(await isKnown(host))) options.tell?.(`${host}: the name is unknown`);
+      else
+        await eachPort(ports, async (port) => {
+          const answer = await knock(host, port, options.connectTimeout ?? DEFAULT_CONNECT_MS, signal);
+          if (answer !== 'open') return answer;
+          counts.open += 1;
+          found.push(...(await identify(host, port, options, signal)));
+          return answer;
+        });
       counts.done += 1;
       options.onProgress?.({ ...counts, total, found: found.length });
     }
@@ -75,6 +78,18 @@ function* hostsOf(ranges: readonly Range[]): Generator<string> {
       if (!seen.has(host)) yield host;
       seen.add(host);
     }
+  }
+}
+
+/** A name without an address would look like a host on which nothing runs. */
+async function isKnown(host: string): Promise<boolean> {
+  if (isIP(host) !== 0) return true;
+  try {
+    await lookup(host);
+    return true;
+  } catch {
+    // Why does not matter: it is told as unknown.
+    return false;
   }
 }
 

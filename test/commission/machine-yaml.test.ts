@@ -6,6 +6,7 @@ import { entriesOf, machinesYaml } from '../../src/commission/machine-yaml.ts';
 import { printable, valueText } from '../../src/commission/printable.ts';
 import type { ProbedMachine } from '../../src/drivers/toolbox.ts';
 import { ID_PATTERN } from '../../src/wire/contract.ts';
+import { load, MINIMAL } from '../config/support.ts';
 import { seededRandom } from '../support/random.ts';
 
 const machine = (own: Partial<ProbedMachine> = {}): ProbedMachine => ({
@@ -43,6 +44,26 @@ t.test('an entry is written to be pasted, with what was read behind each signal'
     # M
 `,
   );
+});
+
+t.test('an entry for Modbus is what its driver takes', async (t) => {
+  const settings = {
+    url: 'modbus://10.0.0.5:502/3',
+    addressing: 'modicon',
+    signals: { rpm: { address: 40_001, type: 'float32', order: 'CDAB', unit: 'rev/min', sentinels: ['0x8000'] } },
+    state: "rpm > 0 ? 'running' : 'idle'",
+  };
+  const signals = [
+    { signal: 'rpm', source: '40001', unit: 'rev/min', value: 1523.5 },
+    { signal: 'state', source: '', value: 'running' },
+  ];
+  const text = yamlOf(machine({ id: '#1: *', settings, signals }));
+  const { config, errors } = load(t.testdir(), MINIMAL.replace(/^ {2}- .*\n/m, text));
+  t.strictSame(errors, []);
+  t.match(config?.machines, [
+    { id: '1', driver: 'modbus', addressing: 'modicon', signals: { rpm: { address: 40_001 } } },
+  ]);
+  t.match(text, /state: .* # read running\n/);
 });
 
 t.test('whatever a machine says of itself stays text and stays in its place', async (t) => {

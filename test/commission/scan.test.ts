@@ -64,6 +64,11 @@ t.test('finds what answers on several addresses, sorted, each once', async (t) =
   t.match(progress.at(-1), { total: 6, open: 2, found: 2 });
 });
 
+t.test('a host name is looked at by its name', async (t) => {
+  const { port } = await listeningOn(t, '127.0.0.1');
+  t.match(await run(['localhost'], [finder('a', [port])]), [{ url: `a://localhost:${port}` }]);
+});
+
 t.test('looks at every address once, with a bound over all of them', async (t) => {
   const { port } = await listeningOn(t, '0.0.0.0');
   const hosts: string[] = [];

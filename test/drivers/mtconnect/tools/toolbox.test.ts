@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { type AgentOptions, SimulatedAgent } from '../../../../simulator/mtconnect/agent.ts';
 import { toolbox } from '../../../../src/drivers/mtconnect/tools/toolbox.ts';
 import type { Probed } from '../../../../src/drivers/toolbox.ts';
+import { collect, driverFor, sees } from '../support.ts';
 
 const LIMIT = () => AbortSignal.timeout(8000);
 
@@ -100,6 +101,15 @@ t.test('each device is a machine, canonical signals first, with what they read n
   t.ok(notes.some((note) => /^vmc-1 .* is UNAVAILABLE to its agent/.test(note)));
   t.ok(notes.some((note) => /^vmc-2 .*: 1520 — rpm \(Srpm\) reads 1523\.5/.test(note)));
   t.ok(notes.some((note) => /^vmc-2 .*: 77 — no signal/.test(note)));
+});
+
+t.test('the driver reads what the suggested settings name', async (t) => {
+  const agent = await running(t, { devices: [{ name: 'vmc-1' }, { name: 'vmc-2' }] });
+  agent.observe('vmc-2', 'Srpm', 1523.5);
+  const { machines } = await probe(agent.url);
+  const { url, device } = machines[1]?.settings as { url: string; device: string };
+  const yielded = await collect(driverFor(url, { device }), { until: sees('rpm', 1523.5) });
+  t.match(yielded.of('machine')[0]?.model, { name: 'vmc-2' });
 });
 
 t.test('one device needs no name in its settings, and the URL of a request is one of the agent', async (t) => {
