@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
@@ -77,21 +77,15 @@ export const initCommand: CommandModule<object, Arguments> = {
   },
 };
 
-function usageError({
-  ports,
-  defaults,
-  gateway,
-  tenant,
-  uplink,
-  username,
-  passwordEnv,
-}: Arguments): string | undefined {
+function usageError(args: Arguments): string | undefined {
+  const { defaults, gateway, tenant, ports, uplink, ca, username, passwordEnv } = args;
   if (gateway !== undefined && !ID_PATTERN.test(gateway)) return `--gateway: ${ID_HELP}`;
   if (tenant !== undefined && !ID_PATTERN.test(tenant)) return `--tenant: ${ID_HELP}`;
   if (ports !== undefined && parsePorts(ports) === undefined) {
     return '--ports: expected at most 256 ports, e.g. 502,5000-5010';
   }
   if (passwordEnv !== undefined && username === undefined) return '--password-env needs --username';
+  if (uplink === undefined && (ca ?? username) !== undefined) return '--ca and --username need --uplink';
   if (defaults && tenant === undefined) return '--tenant is missing: with --defaults it has to be given';
   return defaults && uplink === undefined ? '--uplink is missing: with --defaults it has to be given' : undefined;
 }
@@ -129,12 +123,17 @@ async function init(args: Arguments, signal: AbortSignal): Promise<void> {
   const entries = await machinesOf(args, { prompts, probing, ports, signal });
   const uplink = await uplinkOf(args, (module) => module.askUplink(prompts, folder, urlError), urlError);
   const plan: ConfigPlan = { gateway, tenant, dataDir: args.dataDir, entries, uplink };
-  write(args.file, configText(plan, args.file));
+  attempt(args.file, () => writeFileSync(args.file, configText(plan, args.file)));
   await finish(args.file, entries.length);
 }
 
-/** A file that is there is only overwritten after asking. @throws Fault of the config where nobody can be asked */
+/**
+ * A file that is there is only overwritten after asking.
+ * @throws Fault of the config where nobody can be asked; of the disk where nothing can be written, before a person has
+ *   answered everything in vain
+ */
 async function mayWrite({ file, force, defaults }: Arguments, ask: (question: string) => Promise<boolean>) {
+  attempt(file, () => accessSync(dirname(resolve(file)), constants.W_OK));
   if (force || !existsSync(file)) return true;
   if (!defaults) return ask(`${file} is there already. Overwrite it?`);
   throw new Fault('config', `${file} is there already`, { hint: 'give another name, or --force to overwrite it' });
@@ -181,14 +180,13 @@ async function uplinkOf(
   return { url, ca, username, password: passwordEnv === undefined ? undefined : `\${env:${passwordEnv}}` };
 }
 
-function write(file: string, content: string): void {
+/** @throws Fault of the disk */
+function attempt(file: string, step: () => void): void {
   try {
-    writeFileSync(file, content);
+    step();
   } catch (cause) {
-    throw new Fault('disk', `cannot write ${file} (${codeOf(cause)})`, {
-      hint: 'give a place that this user may write to',
-      cause,
-    });
+    const hint = 'give a place that this user may write to';
+    throw new Fault('disk', `cannot write ${file} (${codeOf(cause)})`, { hint, cause });
   }
 }
 

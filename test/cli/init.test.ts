@@ -109,6 +109,7 @@ t.test('with --defaults it asks nothing', async (t) => {
     [['c.yaml', '--defaults', '--tenant', 'acme', '--uplink', 'x'], { status: 78, stderr: /--uplink: expected mqtt/ }],
     [['c.yaml', '--defaults', '--uplink', 'mqtt://b'], { status: 64, stderr: /--tenant is missing/ }],
     [['c.yaml', '--defaults', '--tenant', 'a/b', '--uplink', 'mqtt://b'], { status: 64, stderr: /--tenant: expected/ }],
+    [['c.yaml', '--username', 'u'], { status: 64, stderr: /--ca and --username need --uplink/ }],
     [['gone/c.yaml', ...common], { status: 1, stderr: /cannot write gone\/c\.yaml \(ENOENT\)/ }],
     [['c.yaml'], { status: 64, stderr: /it needs a terminal; for a script: init FILE --defaults/ }],
   ];

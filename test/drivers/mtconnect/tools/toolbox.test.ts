@@ -107,8 +107,10 @@ t.test('the driver reads what the suggested settings name', async (t) => {
   const agent = await running(t, { devices: [{ name: 'vmc-1' }, { name: 'vmc-2' }] });
   agent.observe('vmc-2', 'Srpm', 1523.5);
   const { machines } = await probe(agent.url);
-  const { url, device } = machines[1]?.settings as { url: string; device: string };
-  const yielded = await collect(driverFor(url, { device }), { until: sees('rpm', 1523.5) });
+  const settings = machines[1]?.settings as { url: string; device: string } | undefined;
+  const yielded = await collect(driverFor(settings?.url ?? '', { device: settings?.device }), {
+    until: sees('rpm', 1523.5),
+  });
   t.match(yielded.of('machine')[0]?.model, { name: 'vmc-2' });
 });
 
