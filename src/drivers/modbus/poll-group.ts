@@ -36,6 +36,8 @@ export interface GroupOptions {
   readonly every: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds after which a refused signal is asked for again; default 10 minutes. */
+  readonly retryRefused?: number;
 }
 
 /** The signals of a machine that have the same interval: which blocks they are read in, and what the device refuses. */
@@ -44,13 +46,15 @@ export class PollGroup {
   /** Time of the last answer with data, in milliseconds since the epoch. */
   lastGood: number | null = null;
   readonly #now: () => number;
+  readonly #retryRefused: number;
   #readables: Readable[];
   /** Refused signals, and when (on the monotonic clock) they are asked for again. */
   readonly #refused = new Map<ModbusSignal, number>();
 
-  constructor({ signals, limits, every, now }: GroupOptions) {
+  constructor({ signals, limits, every, now, retryRefused = RETRY_REFUSED_MS }: GroupOptions) {
     this.every = every;
     this.#now = now;
+    this.#retryRefused = retryRefused;
     this.#readables = plan(signals, limits).map(readable);
   }
 
@@ -137,7 +141,7 @@ export class PollGroup {
     const { signals } = one.block;
     const [first] = signals;
     if (first !== undefined && this.#refused.has(first)) {
-      this.#refused.set(first, performance.now() + RETRY_REFUSED_MS);
+      this.#refused.set(first, performance.now() + this.#retryRefused);
       return [];
     }
     if (!error.isOfAddress && error.code !== 1) {
@@ -151,7 +155,7 @@ export class PollGroup {
     const t = this.#now();
     emit(nullsOf(one, t), [], t, false);
     for (const signal of signals) {
-      this.#refused.set(signal, performance.now() + RETRY_REFUSED_MS);
+      this.#refused.set(signal, performance.now() + this.#retryRefused);
       refusals.push([signal, error]);
     }
     return [];

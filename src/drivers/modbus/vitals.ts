@@ -17,7 +17,11 @@ export function vitalsOf(running: {
   const places = blocks.reduce((sum, { size }) => sum + size, 0);
   const refused = groups.flatMap((group) => group.refused);
   return [
-    { name: 'plan', level: 'good', text: `${blocks.length} requests for ${places} registers or bits` },
+    {
+      name: 'plan',
+      level: 'good',
+      text: `${blocks.length} ${blocks.length === 1 ? 'request' : 'requests'} for ${places} registers or bits`,
+    },
     unit(client),
     ...roundTrip(statistics),
     ...cycle(statistics),

@@ -83,3 +83,25 @@ t.test('noise, an echo of the request and a damaged frame do not get through', {
   test.ok(yielded.values('a').every((v) => v === 3));
   test.ok(performance.now() - begun < 1900, 'a damaged answer is asked for again before the timeout has passed');
 });
+
+t.test(
+  'an adapter that is pulled out and plugged in again: told once, and read on',
+  { skip: noSocat },
+  async (test) => {
+    const { path, plug, unplug } = await busFor(test);
+    const driver = driverFor({ url: serialUrl(path, 9), signals });
+    let isPulled = false;
+    const yielded = await collect(driver, {
+      until: (y) => y.of('gap').length > 0,
+      each: async (_, y) => {
+        if (y.values('available').at(-1) === false) await plug();
+        if (isPulled || y.signal('a').length < 5) return;
+        isPulled = true;
+        await unplug();
+      },
+    });
+    test.same(yielded.values('available'), [true, false, true]);
+    test.match(yielded.of('driver')[1]?.message, /unit 9 at .*ttyS0: .*(no such device|closed)/);
+    test.match(yielded.of('gap'), [{ cause: 'link-down', exact: true }]);
+  },
+);

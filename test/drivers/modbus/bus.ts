@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -13,7 +13,10 @@ export const noSocat = existsSync('/usr/bin/socat') ? (false as const) : 'socat 
  * A serial line: a pseudo-terminal that the driver opens, and a device behind it. The bytes go through socat, unhurried by
  * any baud rate. Both end with the test.
  */
-export async function busFor(test: Test, device = new Device()): Promise<{ device: Device; path: string }> {
+export async function busFor(
+  test: Test,
+  device = new Device(),
+): Promise<{ device: Device; path: string; unplug: () => Promise<void>; plug: () => Promise<void> }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     test.teardown(() => socket.destroy());
@@ -25,16 +28,22 @@ export async function busFor(test: Test, device = new Device()): Promise<{ devic
   const { port } = server.address() as AddressInfo;
   const folder = test.testdir();
   const path = join(folder, 'ttyS0');
-  const watcher = watch(folder);
-  const child = spawn('socat', [`PTY,raw,echo=0,link=${path}`, `TCP:127.0.0.1:${port},nodelay`], { stdio: 'ignore' });
-  test.teardown(async () => {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  });
-  while (!existsSync(path)) await once(watcher, 'change');
-  watcher.close();
+  let child: ChildProcess | undefined;
+  const plug = async (): Promise<void> => {
+    const watcher = watch(folder);
+    child = spawn('socat', [`PTY,raw,echo=0,link=${path}`, `TCP:127.0.0.1:${port},nodelay`], { stdio: 'ignore' });
+    while (!existsSync(path)) await once(watcher, 'change');
+    watcher.close();
+  };
+  const unplug = async (): Promise<void> => {
+    // socat takes its link away when it is asked to end.
+    child?.kill('SIGTERM');
+    if (child?.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  };
+  test.teardown(unplug);
+  await plug();
   test.teardown(() => device.close());
-  return { device, path };
+  return { device, path, plug, unplug };
 }
 
 export const serialUrl = (path: string, unit: number): string =>

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { counting } from './device.ts';
-import { collect, deviceFor, driverFor } from './support.ts';
+import { Links } from '../../../src/drivers/modbus/links.ts';
+import { counting, Device } from './device.ts';
+import { collect, deviceFor, driverFor, type Yielded } from './support.ts';
 
 t.test('polls what the config names, with one timestamp a block, and tells what the machine is', async (test) => {
   const { device, url } = await deviceFor(test);
@@ -126,4 +129,62 @@ t.test('an abort ends it at once and leaves no connection', async (test) => {
   }, /stop/);
   test.ok(performance.now() - begun < 500);
   while (device.connections > 0) await sleep(5);
+});
+
+t.test('two machines on the same unit share its breaker, and signals keep their own intervals', async (test) => {
+  const { device, url } = await deviceFor(test);
+  const links = new Links();
+  const slow = { a: { address: 1 }, b: { address: 2, every: '200ms' } };
+  const yielded = await collect(driverFor({ url: `${url}/1`, signals: slow }, links), {
+    until: (y) => y.signal('b').length === 2,
+  });
+  test.ok(yielded.signal('a').length >= 8 && yielded.signal('a').length <= 12, `${yielded.signal('a').length} times a`);
+  device.answer = () => 'silence';
+  device.asked.length = 0;
+  const own = { url: `${url}/1`, signals: { a: { address: 1 } }, timeout: '20ms', breaker: { failures: 4 } };
+  const isLost = { until: (y: Yielded) => y.of('driver').length > 0 };
+  await Promise.all([collect(driverFor(own, links), isLost), collect(driverFor(own, links), isLost)]);
+  test.ok(device.asked.length <= 5, `${device.asked.length} requests until both knew`);
+});
+
+t.test('vitals tell the plan, the round trip, what is missed and what is refused', async (test) => {
+  const { device, url } = await deviceFor(test);
+  device.answer = (asked) => (asked.address > 50 ? { exception: 2 } : counting(asked));
+  const driver = driverFor({
+    url: `${url}/1`,
+    signals: { a: { address: 1 }, b: { address: 4 }, lost: { address: 99 } },
+  });
+  test.same(driver.vitals(), []);
+  let vitals = driver.vitals();
+  await collect(driver, {
+    until: (y) => y.signal('a').length > 5,
+    each: () => {
+      vitals = driver.vitals();
+    },
+  });
+  const text = (name: string) => vitals.find((one) => one.name === name);
+  test.match(text('plan'), { level: 'good', text: '1 request for 4 registers or bits' });
+  test.match(text('unit'), { level: 'good' });
+  test.match(text('round trip')?.text, /^\d+\.\d ms, 95 % below/);
+  test.match(text('poll cycle')?.text, /polls take \d+ % of their interval/);
+  test.match(text('refused signals'), { level: 'bad', text: 'lost', hint: /check address/ });
+});
+
+t.test('RTU frames over TCP are read', async (test) => {
+  const device = new Device();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    device.serveRtu(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  test.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const own = {
+    url: `modbus+rtutcp://127.0.0.1:${port}/5`,
+    signals: { a: { address: 7 }, c: { table: 'coil' as const, address: 0 } },
+  };
+  const yielded = await collect(driverFor(own), { until: (y) => y.signal('a').length > 3 });
+  test.same(yielded.values('a').slice(0, 2), [7, 7]);
+  test.equal(yielded.values('c')[0], false);
 });
