@@ -70,7 +70,9 @@ export async function supervise(machine: Supervised, signal: AbortSignal): Promi
 function logEvent(event: MachineEvent, log: Log): void {
   switch (event.type) {
     case 'driver':
-      log.info(event.message === undefined ? event.state : `${event.state}: ${event.message}`);
+      log[event.state === 'failed' ? 'error' : 'info'](
+        event.message === undefined ? event.state : `${event.state}: ${event.message}`,
+      );
       break;
     case 'gap':
       log.warn({ gap: event }, `gap: ${event.count ?? 'an unknown number of'} observations are lost (${event.cause})`);

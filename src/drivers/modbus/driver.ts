@@ -1,8 +1,10 @@
 import { Fault } from '../../errors.ts';
 import type { Cursor, MachineModel, Reading } from '../../observation.ts';
 import type { Driver, DriverContext, Vital } from '../driver.ts';
+import { type Position, positionOf } from './cursor.ts';
 import type { LinkClient } from './link.ts';
 import type { Links } from './links.ts';
+import type { Loss } from './losses.ts';
 import { PollGroup } from './poll-group.ts';
 import { Poller } from './poller.ts';
 import { ReadingQueue } from './reading-queue.ts';
@@ -12,7 +14,7 @@ import { Statistics } from './statistics.ts';
 import { linkText, parseModbusUrl } from './url.ts';
 import { vitalsOf } from './vitals.ts';
 
-/** A stop that was shorter than so many of the longest intervals lost nothing that a schedule would have given. */
+/** A stop that was shorter than so many of the shortest intervals lost nothing that a schedule would have given. */
 const TOLERATED_INTERVALS = 3;
 
 /** What `vitals` looks at while the driver runs. */
@@ -26,7 +28,7 @@ interface Running {
  * Polls one unit by its schedules. A device keeps nothing, so the polls go on by the clock, and what they give waits in a
  * bounded queue to be pulled; when that is full, polls are skipped and told as a gap. A unit that does not answer is waited
  * for in here, so that `observe` ends by nothing but the abort, or a config that cannot be read. The cursor is the time of
- * the last poll: what lies between it and the next start is told as a gap of unknown size.
+ * the last poll, and what is lost and not yet told: what lies between it and the next start is told as a gap of unknown size.
  */
 export class ModbusDriver implements Driver {
   readonly #settings: ModbusSettings;
@@ -53,8 +55,8 @@ export class ModbusDriver implements Driver {
     const client = this.#links.attach(address, settings, { breaker: settings.breaker, clock: this.#context.clock });
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
-    const polledBefore = this.#interruption(from, groups);
-    const options = { address, settings, groups, client, queue, context: this.#context, statistics, polledBefore };
+    const lost = this.#lost(positionOf(from), groups);
+    const options = { address, settings, groups, client, queue, context: this.#context, statistics, lost };
     this.#running = { groups, client, statistics };
     const polling = new Poller(options, stopped).run().catch((error) => stop.abort(error));
     try {
@@ -81,12 +83,12 @@ export class ModbusDriver implements Driver {
       .map(([every, own]) => new PollGroup({ signals: own, limits: settings, every, now: () => clock.now() }));
   }
 
-  /** The time of the last poll, where so much time has passed since then that some must have been missed. */
-  #interruption(from: Cursor | undefined, groups: readonly PollGroup[]): number | undefined {
-    const polled = from?.['polled'];
-    if (typeof polled !== 'number') return undefined;
+  /** What must be told of the time before this start. */
+  #lost(before: Position | undefined, groups: readonly PollGroup[]): readonly Loss[] {
+    if (before === undefined) return [];
     const shortest = groups[0]?.every ?? 0;
-    return this.#context.clock.now() - polled > TOLERATED_INTERVALS * shortest ? polled : undefined;
+    const isLong = this.#context.clock.now() - before.polled > TOLERATED_INTERVALS * shortest;
+    return isLong ? [...before.lost, { cause: 'link-down', from: before.polled, count: null }] : before.lost;
   }
 
   #model(signals: readonly ModbusSignal[], link: string): MachineModel {

@@ -6,8 +6,12 @@ const TELL_EVERY_MS = 60_000;
 /** What a polled device can lose: it keeps nothing. */
 export type LossCause = 'link-down' | 'poll-skipped';
 
-interface Loss {
+/** Something that was lost and is not told yet. */
+export interface Loss {
+  readonly cause: LossCause;
+  /** Time of the last good reading before, null where there was none. */
   readonly from: number | null;
+  /** Observations; null where it is not known. */
   readonly count: number | null;
 }
 
@@ -16,17 +20,15 @@ export class Losses {
   readonly #pending = new Map<LossCause, Loss>();
   readonly #toldAt = new Map<LossCause, number>();
 
-  /**
-   * @param from time of the last good reading before, null where there was none
-   * @param count observations; null where it is not known
-   */
-  note(cause: LossCause, from: number | null, count: number | null): void {
-    const before = this.#pending.get(cause);
-    if (before === undefined) {
-      this.#pending.set(cause, { from, count });
-      return;
-    }
+  /** What waits to be told. */
+  get pending(): readonly Loss[] {
+    return [...this.#pending.values()];
+  }
+
+  note({ cause, from, count }: Loss): void {
+    const before = this.#pending.get(cause) ?? { cause, from, count: 0 };
     this.#pending.set(cause, {
+      cause,
       from: before.from === null || from === null ? before.from : Math.min(before.from, from),
       count: before.count === null || count === null ? null : before.count + count,
     });

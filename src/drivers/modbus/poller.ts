@@ -4,9 +4,10 @@ import type { MachineEvent, Observation } from '../../observation.ts';
 import type { DriverContext } from '../driver.ts';
 import { StateFromRule } from '../state-rule.ts';
 import { Asker } from './asker.ts';
+import { toCursor } from './cursor.ts';
 import { LinkDown } from './errors.ts';
 import type { LinkClient } from './link.ts';
-import { Losses } from './losses.ts';
+import { type Loss, Losses } from './losses.ts';
 import type { PollGroup } from './poll-group.ts';
 import type { ReadingQueue } from './reading-queue.ts';
 import { Schedule } from './schedule.ts';
@@ -22,8 +23,8 @@ export interface PollerOptions {
   readonly queue: ReadingQueue;
   readonly context: DriverContext;
   readonly statistics: Statistics;
-  /** Time of the last poll before this start, where nothing is known of what followed; milliseconds since the epoch. */
-  readonly polledBefore: number | undefined;
+  /** What was lost before this start and is not told yet. */
+  readonly lost: readonly Loss[];
 }
 
 /** Polls one machine by its schedules and knows whether it is there. What it reads goes into the queue. */
@@ -42,7 +43,7 @@ export class Poller {
     const { client, settings, statistics } = options;
     this.#asker = new Asker({ client, timeout: settings.timeout, retries: settings.retries, statistics }, signal);
     this.#state = settings.state && new StateFromRule(settings.state);
-    if (options.polledBefore !== undefined) this.#losses.note('link-down', options.polledBefore, null);
+    for (const loss of options.lost) this.#losses.note(loss);
   }
 
   /** Polls until the signal aborts, and then rejects with its reason. */
@@ -76,7 +77,7 @@ export class Poller {
     const admission = client.breaker.admit(performance.now());
     if (admission !== 'poll' && !(admission === 'probe' && (await this.#probe(group)))) {
       statistics.missed += 1;
-      this.#losses.note('link-down', group.lastGood, group.size);
+      this.#losses.note({ cause: 'link-down', from: group.lastGood, count: group.size });
       // Another machine on the same unit may have found it out.
       if (admission === 'wait') this.#lose(new Error('it does not answer'));
       return;
@@ -85,7 +86,7 @@ export class Poller {
     const { missed, silence } = await group.poll(this.#asker, settings.requestsInFlight, isLost, this.#emit);
     if (missed > 0) {
       statistics.missed += 1;
-      this.#losses.note('link-down', group.lastGood, missed);
+      this.#losses.note({ cause: 'link-down', from: group.lastGood, count: missed });
     }
     if (silence !== undefined && (silence instanceof LinkDown || isLost())) this.#lose(silence);
   }
@@ -103,7 +104,7 @@ export class Poller {
   #miss(group: PollGroup, polls: number): void {
     this.#options.statistics.missed += polls;
     const cause = this.#presence === 'lost' ? 'link-down' : 'poll-skipped';
-    this.#losses.note(cause, group.lastGood, polls * group.size);
+    this.#losses.note({ cause, from: group.lastGood, count: polls * group.size });
   }
 
   /** Bound, as it is handed to the groups. */
@@ -143,7 +144,7 @@ export class Poller {
     this.#options.queue.push({
       observations: all,
       ...(events.length === 0 ? {} : { events }),
-      ...(polled === undefined ? {} : { cursor: { polled } }),
+      ...(polled === undefined ? {} : { cursor: toCursor({ polled, lost: this.#losses.pending }) }),
     });
   }
 }

@@ -43,14 +43,14 @@ t.test('a dead unit costs its link at most 2 % of the time, and probes are short
 t.test('losses of a cause are told together once a minute; a return is told at once', async (test) => {
   const losses = new Losses();
   test.same(losses.settle(0, false), []);
-  losses.note('poll-skipped', 900, 10);
-  losses.note('poll-skipped', 950, 5);
+  losses.note({ cause: 'poll-skipped', from: 900, count: 10 });
+  losses.note({ cause: 'poll-skipped', from: 950, count: 5 });
   const gap = { type: 'gap', t: 1000, cause: 'poll-skipped', from: 900, to: 1000, count: 15, exact: true };
   test.same(losses.settle(1000, false), [gap]);
-  losses.note('poll-skipped', 1000, 10);
+  losses.note({ cause: 'poll-skipped', from: 1000, count: 10 });
   test.same(losses.settle(60_999, true), [], 'not yet');
-  losses.note('link-down', null, null);
-  losses.note('link-down', 1000, 10);
+  losses.note({ cause: 'link-down', from: null, count: null });
+  losses.note({ cause: 'link-down', from: 1000, count: 10 });
   test.match(losses.settle(60_999, true), [{ cause: 'link-down', from: null, count: null, exact: false }]);
   test.match(losses.settle(61_000, false), [{ cause: 'poll-skipped', count: 10 }]);
 });
