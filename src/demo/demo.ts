@@ -43,7 +43,7 @@ export interface DemoSummary extends ConsumerFigures {
 export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSummary> {
   const tally = new Tally();
   await using shopFloor = await openShopFloor(tally);
-  const { machines, agents } = shopFloor;
+  const { machines } = shopFloor;
   await using broker = await startBroker();
   await using uplink = await startProxy(broker.port);
   await using consumer = await DemoConsumer.connect({ url: `mqtt://127.0.0.1:${broker.port}` }, tally);
@@ -55,7 +55,7 @@ export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSumm
   );
 
   const startedAt = Date.now();
-  for (const agent of agents) agent.run();
+  shopFloor.run();
   const run = async (until: number, what: string) => {
     while (Date.now() < until) {
       await sleep(Math.min(TICK_MS, until - Date.now()));
@@ -79,7 +79,7 @@ export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSumm
   uplink.mode = 'flow';
   await run(startedAt + duration, 'online ');
 
-  for (const agent of agents) agent.pause();
+  shopFloor.pause();
   tell('the machines stand still: waiting for the last observations');
   const deadline = Date.now() + SETTLE_MS;
   while (tally.missing > 0 && Date.now() < deadline) await sleep(100);

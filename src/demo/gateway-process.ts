@@ -30,7 +30,7 @@ export async function startGateway({ machines, uplinkPort, tell }: GatewayProces
   const file = join(folder, 'gateway.yaml');
   const config = {
     gateway: { id: 'demo-gw', tenant: 'demo', dataDir: join(folder, 'data') },
-    machines: machines.map(({ id, agent }) => ({ id, driver: 'mtconnect', url: agent.url.href, device: id })),
+    machines,
     uplink: { url: `mqtt://127.0.0.1:${uplinkPort}`, backoff: { min: '200ms', max: '1s' } },
     log: { format: 'json' },
   };

@@ -1,5 +1,4 @@
 import { Histogram } from '../consumer/histogram.ts';
-import type { Value } from '../observation.ts';
 
 /** One observation as the consumer has it; `micros`: whole microseconds since the epoch. */
 export interface Sighting {
@@ -30,8 +29,8 @@ interface Books {
   produced: number;
   received: number;
   readonly idOf: Map<string, string>;
-  /** Items that are recognised by their values: what is polled has the gateway's timestamp. */
-  readonly counters: Set<string>;
+  /** Items that are recognised by their values, and these: what is polled has the gateway's timestamp. */
+  readonly polled: Map<string, Set<string>>;
 }
 
 /**
@@ -73,11 +72,14 @@ export class Tally {
     this.#add(this.#of(machine), machine, item, micros, micros / 1000);
   }
 
-  /** A new value of a counter that the gateway has to see before the next one; `at`: milliseconds since the epoch. */
-  addCounted(machine: string, item: Item, value: Value, at: number): void {
+  /** A value of an item that is polled: each that it has ever had must be received. `at`: milliseconds since the epoch. */
+  addCounted(machine: string, item: Item, value: unknown, at: number): void {
     const books = this.#of(machine);
-    books.counters.add(item.id);
-    this.#add(books, machine, item, JSON.stringify(value), at);
+    const mark = JSON.stringify(value);
+    const values = books.polled.get(item.id) ?? new Set();
+    if (values.has(mark)) return;
+    books.polled.set(item.id, values.add(mark));
+    this.#add(books, machine, item, mark, at);
   }
 
   #add(books: Books, machine: string, { id, name }: Item, mark: number | string, at: number): void {
@@ -94,7 +96,7 @@ export class Tally {
     this.#seen.add(sighting);
     const books = this.#of(machine);
     const id = books.idOf.get(source) ?? source;
-    const key = keyOf(machine, id, books.counters.has(id) ? JSON.stringify(value) : micros);
+    const key = keyOf(machine, id, books.polled.has(id) ? JSON.stringify(value) : micros);
     const time = this.#waiting.get(key);
     if (time === undefined) return;
     this.#waiting.delete(key);
@@ -123,7 +125,7 @@ export class Tally {
   }
 
   #of(machine: string): Books {
-    const books = this.#machines.get(machine) ?? { produced: 0, received: 0, idOf: new Map(), counters: new Set() };
+    const books = this.#machines.get(machine) ?? { produced: 0, received: 0, idOf: new Map(), polled: new Map() };
     this.#machines.set(machine, books);
     return books;
   }

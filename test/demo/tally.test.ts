@@ -33,10 +33,10 @@ t.test('a second signal of an item is no repetition, the same observation again 
   t.equal(tally.received, 1);
 });
 
-t.test('a counter that is polled is matched by its values, whatever their times', async (t) => {
+t.test('what is polled is matched by its distinct values, whatever their times', async (t) => {
   const tally = new Tally();
   const counter = { id: 'holding:7' };
-  for (const value of [1, 2, 3]) tally.addCounted('m', counter, value, AT);
+  for (const value of [1, 2, 2, 3, 1]) tally.addCounted('m', counter, value, AT);
   tally.addReceived(seen('holding:7', 10, 'parts', 1), AT);
   tally.addReceived(seen('holding:7', 20, 'parts', 1), AT);
   tally.addReceived(seen('holding:7', 30, 'parts', 3), AT);
