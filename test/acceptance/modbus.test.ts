@@ -3,7 +3,8 @@ import t from 'tap';
 import { Links } from '../../src/drivers/modbus/links.ts';
 import { busFor, noSocat, serialUrl } from '../drivers/modbus/bus.ts';
 import { counting } from '../drivers/modbus/device.ts';
-import { collect, driverFor } from '../drivers/modbus/support.ts';
+import { driverFor } from '../drivers/modbus/support.ts';
+import { collect } from '../support/yielded.ts';
 
 const LONG = process.env['LONG'] === '1';
 const BUS_MS = LONG ? 60_000 : 6000;

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { Links } from '../../../src/drivers/modbus/links.ts';
+import { collect, type Yielded } from '../../support/yielded.ts';
 import { busFor, noSocat, serialUrl } from './bus.ts';
 import { counting } from './device.ts';
-import { collect, driverFor, type Yielded } from './support.ts';
+import { driverFor } from './support.ts';
 
 const signals = { a: { address: 3 }, b: { address: 4, type: 'uint32' as const } };
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { positionOf, toCursor } from '../../../src/drivers/modbus/cursor.ts';
-import { collect, deviceFor, driverFor } from './support.ts';
+import { collect } from '../../support/yielded.ts';
+import { deviceFor, driverFor } from './support.ts';
 
 t.test('a cursor is read as it was written; what cannot be read is left out', async (test) => {
   const lost = [{ cause: 'poll-skipped', from: 5, count: 7 }] as const;

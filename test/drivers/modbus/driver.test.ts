@@ -3,8 +3,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Links } from '../../../src/drivers/modbus/links.ts';
+import { collect, type Yielded } from '../../support/yielded.ts';
 import { counting, Device } from './device.ts';
-import { collect, deviceFor, driverFor, type Yielded } from './support.ts';
+import { deviceFor, driverFor } from './support.ts';
 
 t.test('polls what the config names, with one timestamp a block, and tells what the machine is', async (test) => {
   const { device, url } = await deviceFor(test);

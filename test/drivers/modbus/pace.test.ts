@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Schedule } from '../../../src/drivers/modbus/schedule.ts';
-import { collect, deviceFor, driverFor } from './support.ts';
+import { collect } from '../../support/yielded.ts';
+import { deviceFor, driverFor } from './support.ts';
 
 t.test('deadlines do not drift, and those that passed are skipped and counted', async (test) => {
   const schedule = new Schedule(1000, 100);

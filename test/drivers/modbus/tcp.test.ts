@@ -3,8 +3,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Links } from '../../../src/drivers/modbus/links.ts';
+import { collect } from '../../support/yielded.ts';
 import { counting, Device } from './device.ts';
-import { collect, deviceFor, driverFor } from './support.ts';
+import { deviceFor, driverFor } from './support.ts';
 
 const signals = { a: { address: 3 }, far: { address: 500 } };
 const isRight = (y: { values(name: string): unknown[] }): boolean =>

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { collect, driverFor } from './support.ts';
+import { collect } from '../../support/yielded.ts';
+import { driverFor } from './support.ts';
 
 /** What an agent says in a header. */
 interface Says {

@@ -6,7 +6,8 @@ import { type AgentOptions, SimulatedAgent } from '../../../simulator/mtconnect/
 import type { FaultKind } from '../../../simulator/mtconnect/fault.ts';
 import { explain, type Fault } from '../../../src/errors.ts';
 import { type Certificate, createAuthority, noOpenssl } from '../../support/certificates.ts';
-import { booked, collect, driverFor, producedFrom, seen, sees, type Yielded } from './support.ts';
+import { collect, type Yielded } from '../../support/yielded.ts';
+import { booked, driverFor, producedFrom, seen, sees } from './support.ts';
 
 async function running(t: Test, options: AgentOptions = {}): Promise<SimulatedAgent> {
   const agent = new SimulatedAgent({ version: '1.6', record: true, rate: 300, ...options });

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type AgentOptions, SimulatedAgent } from '../../../simulator/mtconnect/agent.ts';
 import { explain } from '../../../src/errors.ts';
-import { booked, collect, driverFor, producedFrom, seen, sees, type Yielded } from './support.ts';
+import { collect, type Yielded } from '../../support/yielded.ts';
+import { booked, driverFor, producedFrom, seen, sees } from './support.ts';
 
 /** An agent of 1.6 has no device of its own, so all sequence numbers are the machine's. */
 async function running(t: Test, options: AgentOptions = {}): Promise<SimulatedAgent> {

@@ -4,7 +4,8 @@ import { SimulatedAgent } from '../../../simulator/mtconnect/agent.ts';
 import type { FaultKind, FaultOrder } from '../../../simulator/mtconnect/fault.ts';
 import { Fault } from '../../../src/errors.ts';
 import type { Cursor, Reading } from '../../../src/observation.ts';
-import { booked, collect, driverFor, producedFrom, seen } from './support.ts';
+import { collect } from '../../support/yielded.ts';
+import { booked, driverFor, producedFrom, seen } from './support.ts';
 
 const RUN_MS = 4000;
 const KINDS: readonly FaultKind[] = [

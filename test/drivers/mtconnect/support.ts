@@ -5,7 +5,8 @@ import type { Produced } from '../../../simulator/mtconnect/production.ts';
 import { MtconnectDriver } from '../../../src/drivers/mtconnect/driver.ts';
 import { settings } from '../../../src/drivers/mtconnect/settings.ts';
 import { parseTimestamp } from '../../../src/drivers/mtconnect/timestamp.ts';
-import type { Cursor, MachineEvent, Observation, Reading } from '../../../src/observation.ts';
+import type { Observation } from '../../../src/observation.ts';
+import type { Yielded } from '../../support/yielded.ts';
 
 /** Short enough for tests. */
 const QUICK = { interval: '20ms', heartbeat: '200ms', pollInterval: '30ms', requestTimeout: '2s' };
@@ -20,52 +21,6 @@ export function driverFor(url: URL | string, own: Partial<z.input<typeof setting
     clock,
     folder: '/nonexistent',
   });
-}
-
-/** Everything that a driver yielded. */
-export class Yielded {
-  readonly readings: Reading[] = [];
-
-  get observations(): Observation[] {
-    return this.readings.flatMap(({ observations }) => observations);
-  }
-
-  get events(): MachineEvent[] {
-    return this.readings.flatMap(({ events }) => events ?? []);
-  }
-
-  get cursor(): Cursor | undefined {
-    return this.readings.findLast(({ cursor }) => cursor !== undefined)?.cursor;
-  }
-
-  of<T extends MachineEvent['type']>(type: T): Extract<MachineEvent, { type: T }>[] {
-    return this.events.filter((event): event is Extract<MachineEvent, { type: T }> => event.type === type);
-  }
-
-  signal(name: string): Observation[] {
-    return this.observations.filter(({ signal }) => signal === name);
-  }
-}
-
-export interface CollectOptions {
-  readonly from?: Cursor | undefined;
-  /** Called after each reading; true ends. */
-  readonly until?: (yielded: Yielded, reading: Reading) => boolean;
-  /** Called with each reading before the next is pulled. */
-  readonly each?: (reading: Reading, yielded: Yielded) => Promise<void> | void;
-  /** Milliseconds after which it gives up. */
-  readonly within?: number;
-}
-
-/** Pulls readings until the test has enough. @throws what the driver throws */
-export async function collect(driver: MtconnectDriver, { from, until, each, within = 8000 }: CollectOptions) {
-  const yielded = new Yielded();
-  for await (const reading of driver.observe(from, AbortSignal.timeout(within))) {
-    yielded.readings.push(reading);
-    await each?.(reading, yielded);
-    if (until?.(yielded, reading)) break;
-  }
-  return yielded;
 }
 
 /** Until a signal has that value. */

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { type AgentOptions, SimulatedAgent } from '../../../../simulator/mtconnect/agent.ts';
 import { toolbox } from '../../../../src/drivers/mtconnect/tools/toolbox.ts';
 import type { Probed } from '../../../../src/drivers/toolbox.ts';
-import { collect, driverFor, sees } from '../support.ts';
+import { collect } from '../../../support/yielded.ts';
+import { driverFor, sees } from '../support.ts';
 
 const LIMIT = () => AbortSignal.timeout(8000);
 
