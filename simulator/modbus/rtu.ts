@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { crc } from './crc.ts';
 import type { SimulatedUnit } from './device.ts';
 import type { ModbusFault } from './fault.ts';
@@ -13,12 +13,12 @@ const CRC_BYTES = 2;
 const SILENCE_MS = 50;
 
 /**
- * Serves units on a byte stream, which stays its owner's. Unknown units stay silent; a broadcast is carried out by all
+ * Serves units on byte streams, which stay their owner's. Unknown units stay silent; a broadcast is carried out by all
  * and answered by none (Modbus over Serial Line 1.02, 2.1).
  * @returns what ends it
  */
-export function serveRtu(stream: Duplex, units: ReadonlyMap<number, SimulatedUnit>): () => void {
-  const wire = new Wire(stream);
+export function serveRtu(input: Readable, output: Writable, units: ReadonlyMap<number, SimulatedUnit>): () => void {
+  const wire = new Wire(output);
   let buffer: Buffer = Buffer.alloc(0);
   let silence: NodeJS.Timeout | undefined;
   const take = (chunk: Buffer) => {
@@ -33,9 +33,9 @@ export function serveRtu(stream: Duplex, units: ReadonlyMap<number, SimulatedUni
       buffer = Buffer.alloc(0);
     }, SILENCE_MS);
   };
-  stream.on('data', take);
+  input.on('data', take);
   return () => {
-    stream.off('data', take);
+    input.off('data', take);
     clearTimeout(silence);
     wire.close();
   };
@@ -63,7 +63,7 @@ export class SimulatedModbusRtuTcp {
   readonly server: ConnectionServer;
 
   constructor({ units, ...options }: ServerOptions & { readonly units: ReadonlyMap<number, SimulatedUnit> }) {
-    this.server = new ConnectionServer(options, (socket: Socket) => serveRtu(socket, units));
+    this.server = new ConnectionServer(options, (socket: Socket) => serveRtu(socket, socket, units));
   }
 
   /** Resolves with modbus+rtutcp://host:port, without a unit. */

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { Duplex } from 'node:stream';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { promisify } from 'node:util';
 import type { SimulatedUnit } from './device.ts';
@@ -21,7 +20,7 @@ export class SimulatedModbusRtu {
   async start(): Promise<string> {
     await promisify(execFile)('stty', ['-F', this.#path, 'raw', '-echo']);
     const [input, output] = openTerminal(this.#path);
-    const end = serveRtu(Duplex.from({ readable: input, writable: output }), this.#units);
+    const end = serveRtu(input, output, this.#units);
     // The other end may hang up: then there is nobody to serve.
     for (const stream of [input, output]) stream.on('error', () => this.#end?.());
     this.#end = () => {

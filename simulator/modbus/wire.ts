@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { ModbusFault } from './fault.ts';
 
 /** Makes a frame of a response, with what shall be wrong about it. */
@@ -7,12 +7,12 @@ export type Frame = (pdu: Buffer, faults: readonly ModbusFault[]) => Buffer;
 
 /** The way back to one client: sends answers with the faults that were ordered for them. */
 export class Wire {
-  readonly #stream: Duplex;
+  readonly #stream: Writable;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** A bus has one sender: bytes that come one by one are not mixed with those of the next answer. */
   #freeAt = 0;
 
-  constructor(stream: Duplex) {
+  constructor(stream: Writable) {
     this.#stream = stream;
   }
 

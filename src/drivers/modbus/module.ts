@@ -10,4 +10,9 @@ export const modbus: DriverModule<typeof settings> = {
     const links = new Links();
     return (own, context) => new ModbusDriver(own, context, links);
   },
+  tools: {
+    protocols: ['modbus:', 'modbus+rtu:', 'modbus+rtutcp:'],
+    ports: [502],
+    load: async () => (await import('./tools/toolbox.ts')).toolbox,
+  },
 };

@@ -159,7 +159,8 @@ function misfit(own: SignalSettings, type: ValueType, ofBits: boolean): Problem 
   return undefined;
 }
 
-const NOTATION: Readonly<Record<Table, string>> = {
+/** What stands in a table, for a person. */
+export const NOTATION: Readonly<Record<Table, string>> = {
   holding: 'holding register',
   input: 'input register',
   coil: 'coil',
