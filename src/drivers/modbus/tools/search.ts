@@ -59,7 +59,7 @@ const TYPE_COST: Readonly<Record<Numeric, number>> = {
 const NEAR = 0.01;
 const NEAR_COST = 4;
 /** What changes by more than this part from one sample to the next is not the thing that stands on a panel. */
-const STEADY = 0.2;
+const STEADY = 0.1;
 const EXPONENT_OF_SMALLEST = -149;
 
 /**

@@ -3,15 +3,11 @@ import type { ProbedSignal } from '../../toolbox.ts';
 import type { Table } from '../settings.ts';
 import { isBitTable, NOTATION } from '../signals.ts';
 import type { Sampled } from './sampling.ts';
-import type { Candidate, SampledRun } from './search.ts';
+import type { Candidate } from './search.ts';
 
 /** Signals that are suggested where nobody said what to look for. */
 const MAX_REGISTERS = 24;
 const MAX_BITS = 8;
-/** Guesses are told for as many places. */
-const MAX_GUESSES = 8;
-/** Magnitudes of what machines measure; a pair of integers rarely looks like one. */
-const PLAUSIBLE = { min: 1e-3, max: 1e7 };
 
 /** A signal for the config, and what it reads now. */
 export interface Suggestion {
@@ -72,22 +68,8 @@ export function rawSignals(samples: readonly Sampled[]): Suggestion[] {
   }));
 }
 
-/** Pairs of registers that look like a float in both samples, said to be a guess. */
-export function guesses(runs: readonly SampledRun[]): string[] {
-  const found: string[] = [];
-  for (const { table, address, before, after } of runs) {
-    for (let at = 0; at + 4 <= after.length; at += 2) {
-      const order = (['ABCD', 'CDAB'] as const).find((one) => isFloat(before, at, one) && isFloat(after, at, one));
-      if (order === undefined) continue;
-      const value = Number(floatAt(after, at, order).toPrecision(6));
-      found.push(`${sourceOf(table, address + at / 2)} may be a float32, ${order}: ${value} (a guess)`);
-      at += 2;
-    }
-  }
-  return found.slice(0, MAX_GUESSES);
-}
-
-function sourceOf(table: Table, address: number): string {
+/** Where a value stands, for a person, e.g. `holding register 100`. */
+export function sourceOf(table: Table, address: number): string {
   return `${NOTATION[table]} ${address}`;
 }
 
@@ -123,15 +105,4 @@ function pick(raws: readonly Raw[], most: number): Raw[] {
   const stood = raws.filter(({ before, value }) => before === value);
   const chosen = new Set([...moved, ...stood].slice(0, most));
   return raws.filter((raw) => chosen.has(raw));
-}
-
-function floatAt(bytes: Buffer, at: number, order: 'ABCD' | 'CDAB'): number {
-  if (order === 'ABCD') return bytes.readFloatBE(at);
-  return Buffer.concat([bytes.subarray(at + 2, at + 4), bytes.subarray(at, at + 2)]).readFloatBE();
-}
-
-/** A word that is zero, or a number with a tiny exponent, is likelier an integer. */
-function isFloat(bytes: Buffer, at: number, order: 'ABCD' | 'CDAB'): boolean {
-  const magnitude = Math.abs(floatAt(bytes, at, order));
-  return magnitude >= PLAUSIBLE.min && magnitude <= PLAUSIBLE.max;
 }

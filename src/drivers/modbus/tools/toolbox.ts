@@ -2,11 +2,12 @@ import { Fault, messageOf } from '../../../errors.ts';
 import type { Found, Probed, ProbedMachine, ProbeOptions, Toolbox } from '../../toolbox.ts';
 import { LinkDown } from '../errors.ts';
 import type { LinkAddress } from '../url.ts';
+import { guesses } from './guesses.ts';
 import { identification, nameOf } from './identification.ts';
 import { locate } from './locate.ts';
 import { search } from './search.ts';
 import { Session } from './session.ts';
-import { candidateText, guesses, named, rawSignals, type Suggestion } from './suggest.ts';
+import { candidateText, named, rawSignals, type Suggestion } from './suggest.ts';
 import { targetOf, urlOf } from './target.ts';
 import { type Contents, contentsOf, rangesText, registersOf, sizeText } from './unit-probe.ts';
 import { presence, usualUnits } from './units.ts';
@@ -54,7 +55,7 @@ async function probe(text: string, options: ProbeOptions, signal: AbortSignal): 
     using session = new Session(link, signal);
     for (const unit of units) {
       const prefix = units.length > 1 ? `unit ${unit}: ` : '';
-      const one = await probeUnit({ session, link, unit }, options, signal);
+      const one = await probeUnit({ session, link, unit, share: 1 / units.length }, options, signal);
       facts.push(...one.facts.map(([label, said]) => [`${prefix}${label}`, said] as const));
       machines.push(...one.machines);
       own.push(...one.notes.map((note) => `${prefix}${note}`));
@@ -81,13 +82,16 @@ interface UnitAt {
   readonly session: Session;
   readonly link: LinkAddress;
   readonly unit: number;
+  /** Of the time for all units. */
+  readonly share: number;
 }
 
-async function probeUnit({ session, link, unit }: UnitAt, options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
+async function probeUnit(at: UnitAt, options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const { tell, expect = [] } = options;
+  const { session, link, unit } = at;
   tell(`unit ${unit}: asking what it is`);
   const identity = await identification(session, unit, PROBE_ANSWER_MS);
-  const contents = await contentsOf({ session, kind: link.kind, unit, timeout: PROBE_ANSWER_MS, tell, signal });
+  const contents = await contentsOf({ ...at, kind: link.kind, timeout: PROBE_ANSWER_MS, tell, signal });
   const { signals, notes } = signalsOf(contents, expect);
   const url = urlOf(link, unit);
   const { maxRegisters, maxBits } = contents.survey;

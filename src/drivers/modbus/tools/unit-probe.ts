@@ -25,6 +25,8 @@ export interface ProbedUnit {
   readonly kind: LinkAddress['kind'];
   readonly unit: number;
   readonly timeout: number;
+  /** Of the time that a link has, what is for this unit, 0…1. */
+  readonly share: number;
   readonly tell: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -39,8 +41,9 @@ export interface Contents {
 
 /** Finds what can be read and reads it twice. @throws LinkDown, Fault of the machine; the abort reason */
 export async function contentsOf(probed: ProbedUnit): Promise<Contents> {
-  const { tell, kind, signal } = probed;
-  const found = await survey((span) => readability(probed, span), LIMITS[kind], tell);
+  const { tell, kind, share, signal } = probed;
+  const { requests, ms } = LIMITS[kind];
+  const found = await survey((span) => readability(probed, span), { requests, ms: ms * share }, tell);
   const { blocks, left } = pieces(found);
   tell(`reading the values, twice: ${blocks.length} requests each`);
   const before = await readAll(probed, blocks);
