@@ -15,6 +15,8 @@ const MAX_UNITS = 4;
 /** What answers, and where. */
 export interface Located {
   readonly link: LinkAddress;
+  /** Open: a device that allows one client is not asked to take another. */
+  readonly session: Session;
   /** At least one. */
   readonly units: readonly number[];
   readonly notes: readonly string[];
@@ -22,10 +24,12 @@ export interface Located {
 
 /**
  * Finds the setting of a serial line and the units that answer, as far as the URL leaves them open.
+ * @param open makes a session, which its maker disposes of; all but the one that is given back are closed
  * @throws Fault of the machine that says what to do where nothing answers; LinkDown; the abort reason
  */
 export async function locate(
   { link, unit, lines }: ProbeTarget,
+  open: (link: LinkAddress) => Session,
   tell: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Located> {
@@ -34,11 +38,12 @@ export async function locate(
   for (const line of settings) {
     const set = withLine(link, line);
     if (line !== undefined) tell(`trying ${lineText(line)}`);
-    using session = new Session(set, signal);
+    const session = open(set);
     if (unit !== undefined) {
       const answer = await presence(session, unit, NAMED_UNIT_MS);
-      if (answer === 'answers') return { link: set, units: [unit], notes: [] };
+      if (answer === 'answers') return { link: set, session, units: [unit], notes: [] };
       asked.push(answer);
+      session.close();
       continue;
     }
     const isFirstOfDevice = set.kind === 'tcp';
@@ -47,17 +52,19 @@ export async function locate(
       ms: SCAN_MS,
       isEnough: () => isFirstOfDevice,
     });
-    if (usual.units.length > 0) return isFirstOfDevice ? ofDevice(set, usual.units) : await rest(set, session, tell);
+    if (usual.units.length > 0)
+      return isFirstOfDevice ? ofDevice(set, session, usual.units) : await rest(set, session, tell);
+    session.close();
   }
   if (unit !== undefined) throw await silentUnit({ link, unit, lines }, asked, signal);
-  return await anywhere({ link, unit, lines }, tell, signal);
+  return await anywhere({ link, unit, lines }, open, tell);
 }
 
 /** A device that speaks TCP itself mostly answers to any unit id, so that the first is all there is to know. */
-function ofDevice(link: LinkAddress, units: readonly number[]): Located {
+function ofDevice(link: LinkAddress, session: Session, units: readonly number[]): Located {
   const [first = 1] = units;
   const note = `if it is a gateway with serial units behind it, name the unit: ${urlOf(link, first).replace(/\d+$/, 'UNIT')}`;
-  return { link, units: [first], notes: [note] };
+  return { link, session, units: [first], notes: [note] };
 }
 
 /** The whole line, once it is known how it is set. */
@@ -67,6 +74,7 @@ async function rest(link: LinkAddress, session: Session, tell: (line: string) =>
   const others = units.slice(MAX_UNITS).map((unit) => urlOf(link, unit));
   return {
     link,
+    session,
     units: units.slice(0, MAX_UNITS),
     notes: [
       ...(isComplete ? [] : ['not all unit ids could be asked in the time: name others with the unit in the URL']),
@@ -76,14 +84,18 @@ async function rest(link: LinkAddress, session: Session, tell: (line: string) =>
 }
 
 /** Last, all unit ids, with the line set in the likeliest ways. */
-async function anywhere(target: ProbeTarget, tell: (line: string) => void, signal: AbortSignal): Promise<Located> {
+async function anywhere(
+  target: ProbeTarget,
+  open: (link: LinkAddress) => Session,
+  tell: (line: string) => void,
+): Promise<Located> {
   const { link, lines } = target;
   const [first] = lines;
   const set = withLine(link, first);
   tell('no usual unit answers: asking all unit ids');
-  using session = new Session(set, signal);
+  const session = open(set);
   const { units } = await findUnits(session, link.kind, allUnits(link.kind), { tell, ms: SCAN_MS });
-  if (units.length > 0) return { link: set, units: units.slice(0, MAX_UNITS), notes: [] };
+  if (units.length > 0) return { link: set, session, units: units.slice(0, MAX_UNITS), notes: [] };
   throw new Fault('machine', `${link.key}: no Modbus unit answers`, {
     hint:
       link.kind === 'rtu'

@@ -10,6 +10,9 @@ import type { LinkAddress } from '../url.ts';
 /** A device that needs more time (05, 06) is asked again so often, after a pause that grows by itself. */
 const BUSY_ATTEMPTS = 3;
 const BUSY_PAUSE_MS = 100;
+/** So often a question is asked when the link breaks each time, after a pause that doubles. */
+const REOPEN_ATTEMPTS = 5;
+const REOPEN_PAUSE_MS = 10;
 
 /**
  * One link for as long as a probe lasts: opened by the first question, and again where it broke. One question at a time.
@@ -20,6 +23,7 @@ export class Session {
   readonly #signal: AbortSignal;
   readonly #abort = () => this.close();
   #transport: Transport | undefined;
+  #hasAnswered = false;
   #requests = 0;
   /** The unit that may still answer late, and until when, where its answer could be taken for the next. */
   #resting: { readonly unit: number; readonly until: number } | undefined;
@@ -40,6 +44,7 @@ export class Session {
     this.close();
   }
 
+  /** The next question opens the link again. */
   close(): void {
     this.#transport?.close();
   }
@@ -51,7 +56,7 @@ export class Session {
   async ask(unit: number, pdu: Buffer, timeout: number): Promise<Buffer> {
     for (let busy = 1; ; busy++) {
       try {
-        const answer = await this.#askOpen(unit, pdu, timeout);
+        const answer = await this.#askAgain(unit, pdu, timeout);
         checkFunction(pdu[0] as number, answer);
         return answer;
       } catch (error) {
@@ -68,15 +73,18 @@ export class Session {
     return readData(span, await this.ask(unit, readRequest(span), timeout));
   }
 
-  async #askOpen(unit: number, pdu: Buffer, timeout: number): Promise<Buffer> {
-    const wasOpen = this.#transport !== undefined;
-    try {
-      return await this.#exchange(unit, pdu, timeout);
-    } catch (error) {
-      // It was hung up since the last answer: that says nothing about this question.
-      if (!(error instanceof LinkDown) || !wasOpen) throw error;
-      this.#signal.throwIfAborted();
-      return this.#exchange(unit, pdu, timeout);
+  /** A device that answered before and hung up since says nothing by that; it may need a moment to take the next client. */
+  async #askAgain(unit: number, pdu: Buffer, timeout: number): Promise<Buffer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await this.#exchange(unit, pdu, timeout);
+        this.#hasAnswered = true;
+        return answer;
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (!(error instanceof LinkDown) || !this.#hasAnswered || attempt >= REOPEN_ATTEMPTS) throw error;
+        await sleep(REOPEN_PAUSE_MS * 2 ** attempt, undefined, { signal: this.#signal });
+      }
     }
   }
 

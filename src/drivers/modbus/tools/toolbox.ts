@@ -47,12 +47,13 @@ async function identify(host: string, port: number, signal: AbortSignal): Promis
 
 async function probe(text: string, options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const target = targetOf(text);
+  using sessions = new DisposableStack();
+  const open = (link: LinkAddress) => sessions.use(new Session(link, signal));
   try {
-    const { link, units, notes } = await locate(target, options.tell, signal);
+    const { link, session, units, notes } = await locate(target, open, options.tell, signal);
     const facts: (readonly [string, string])[] = [];
     const machines: ProbedMachine[] = [];
     const own: string[] = [...notes];
-    using session = new Session(link, signal);
     for (const unit of units) {
       const prefix = units.length > 1 ? `unit ${unit}: ` : '';
       const one = await probeUnit({ session, link, unit, share: 1 / units.length }, options, signal);
