@@ -20,6 +20,8 @@ export class ConnectionServer {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #flood: NodeJS.Timeout | undefined;
+  /** What it got at its first start. */
+  #port: number | undefined;
   #isFrozen = false;
   #accepted = 0;
 
@@ -43,10 +45,11 @@ export class ConnectionServer {
   async start(): Promise<string> {
     const { host = '127.0.0.1', port = 0 } = this.#options;
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    server.listen(this.#server === undefined ? port : (this.#server.address() as AddressInfo | null)?.port, host);
+    server.listen(this.#port ?? port, host);
     await once(server, 'listening');
     this.#server = server;
-    return `${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
+    this.#port = (server.address() as AddressInfo).port;
+    return `${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
   }
 
   async stop(): Promise<void> {

@@ -10,12 +10,10 @@ import { type Readability, type Survey, survey } from './survey.ts';
 
 /** Long enough for a value that moves to have moved. */
 const BETWEEN_SAMPLES_MS = 1000;
-/** Questions and time for one unit: a serial line carries some thirty a second. */
-const LIMITS = {
-  tcp: { requests: 2400, ms: 40_000 },
-  rtutcp: { requests: 1500, ms: 40_000 },
-  rtu: { requests: 1500, ms: 60_000 },
-} as const;
+/** Time for a link's units; a serial line carries some thirty questions a second. */
+const SURVEY_MS = { tcp: 40_000, rtutcp: 40_000, rtu: 60_000 } as const;
+/** Questions for one unit: a device without anything to read is looked through with 1,600. */
+const MAX_REQUESTS = 2400;
 /** Runs that are written out for a person. */
 const MAX_RUNS_TOLD = 24;
 
@@ -42,8 +40,11 @@ export interface Contents {
 /** Finds what can be read and reads it twice. @throws LinkDown, Fault of the machine; the abort reason */
 export async function contentsOf(probed: ProbedUnit): Promise<Contents> {
   const { tell, kind, share, signal } = probed;
-  const { requests, ms } = LIMITS[kind];
-  const found = await survey((span) => readability(probed, span), { requests, ms: ms * share }, tell);
+  const found = await survey(
+    (span) => readability(probed, span),
+    { requests: MAX_REQUESTS, ms: SURVEY_MS[kind] * share },
+    tell,
+  );
   const { blocks, left } = pieces(found);
   tell(`reading the values, twice: ${blocks.length} requests each`);
   const before = await readAll(probed, blocks);
