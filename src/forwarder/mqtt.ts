@@ -15,6 +15,12 @@ export interface TlsMaterial {
   readonly key?: string;
 }
 
+export interface Will {
+  readonly topic: string;
+  readonly payload: string;
+  readonly retain: boolean;
+}
+
 export interface LinkOptions {
   readonly url: string;
   readonly protocol: Protocol;
@@ -28,8 +34,8 @@ export interface LinkOptions {
   readonly tls: TlsMaterial;
   /** Name that the server’s certificate must carry; default: the host of the URL. */
   readonly serverName?: string | undefined;
-  /** Last Will. */
-  readonly will: { readonly topic: string; readonly payload: string; readonly retain: boolean };
+  /** Last Will; without one the broker says nothing when the link breaks. */
+  readonly will?: Will;
 }
 
 /** MQTT 5 properties of a PUBLISH; left out under 3.1.1. */
@@ -45,6 +51,8 @@ export interface Puback {
   readonly text?: string;
 }
 
+export type OnMessage = (topic: string, payload: Uint8Array) => void;
+
 /** One established MQTT connection. It is never reopened: whoever wants another opens another. */
 export interface Link {
   readonly protocol: Protocol;
@@ -57,6 +65,11 @@ export interface Link {
    * first, the promise stays pending for ever: watch `closed`.
    */
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): Promise<Puback>;
+  /**
+   * Subscribes with QoS 0; `onMessage` is called for whatever arrives, also under earlier subscriptions. Resolves with
+   * the broker's code for each topic, 128 and above meaning refused; stays pending when the link ends first.
+   */
+  subscribe(topics: readonly string[], onMessage: OnMessage): Promise<readonly number[]>;
   /** Resolves with the reason when the connection is gone, whoever ended it. */
   readonly closed: Promise<LinkError>;
   /** DISCONNECT (the broker forgets the Last Will) and close; takes at most 100 ms. */
@@ -168,6 +181,18 @@ class MqttLink implements Link {
     return promise;
   }
 
+  subscribe(topics: readonly string[], onMessage: OnMessage): Promise<readonly number[]> {
+    const { promise, resolve } = Promise.withResolvers<readonly number[]>();
+    if (!this.#client.connected) return promise;
+    this.#client.on('message', onMessage);
+    this.#client.subscribe([...topics], { qos: 0 }, (_error, _subscriptions, packet) => {
+      // Where a topic is refused mqtt.js calls back with an error, and with the SUBACK that says which one.
+      const granted = (packet as { granted?: unknown } | undefined)?.granted;
+      if (Array.isArray(granted)) resolve(granted);
+    });
+    return promise;
+  }
+
   async end(): Promise<void> {
     const timer = setTimeout(() => this.#client.stream.destroy(), DISCONNECT_MS);
     // mqtt.js holds DISCONNECT back until everything is acknowledged, for ever if need be.
@@ -194,7 +219,9 @@ function clientOptions(options: LinkOptions): IClientOptions {
     keepalive: Math.max(1, Math.ceil(options.keepalive / 1000)),
     // The timer of `openLink` comes first; this one only must not fire before it.
     connectTimeout: options.connectTimeout + 1000,
-    will: { ...options.will, payload: Buffer.from(options.will.payload), qos: 1 },
+    ...(options.will === undefined
+      ? {}
+      : { will: { ...options.will, payload: Buffer.from(options.will.payload), qos: 1 as const } }),
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
@@ -231,10 +258,9 @@ type OpenStream = (client: MqttClient, options?: IClientOptions) => Duplex;
 /** The connection under MQTT. TCP and TLS are opened here, WebSockets by mqtt.js, whose `ws` is loaded only then. */
 async function transport(options: LinkOptions): Promise<OpenStream> {
   const url = new URL(options.url);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port || DEFAULT_PORT[url.protocol]);
+  const { host, port } = placeOf(options.url);
   if (url.protocol === 'mqtt:') return () => connectTcp({ host, port }).setNoDelay(true);
-  const tls = tlsOptions(options, options.serverName ?? host);
+  const tls = tlsOptions(options);
   if (url.protocol === 'mqtts:') return () => connectTls({ host, port, ...tls }).setNoDelay(true);
   const { streamBuilder } = await import('mqtt/lib/connect/ws');
   const secure = url.protocol === 'wss:';
@@ -248,9 +274,22 @@ async function transport(options: LinkOptions): Promise<OpenStream> {
   return (client) => streamBuilder(client, { ...webSocket, protocolVersion: 4 }) as Duplex;
 }
 
-function tlsOptions(options: LinkOptions, name: string): ConnectionOptions {
+/** Host and port of a broker's URL. */
+export function placeOf(brokerUrl: string): { readonly host: string; readonly port: number } {
+  const url = new URL(brokerUrl);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return { host, port: Number(url.port || DEFAULT_PORT[url.protocol]) };
+}
+
+/** How TLS is spoken with the broker. */
+export function tlsOptions({
+  url,
+  tls,
+  serverName,
+}: Pick<LinkOptions, 'url' | 'tls' | 'serverName'>): ConnectionOptions {
+  const name = serverName ?? placeOf(url).host;
   return {
-    ...options.tls,
+    ...tls,
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
     // An address is no server name (RFC 6066, 3), but the certificate must carry it all the same.

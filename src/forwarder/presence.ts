@@ -3,7 +3,7 @@ import type { GatewayConfig, UplinkConfig } from '../config/schema.ts';
 import type { Log } from '../log.ts';
 import { CONTRACT_VERSION, type Status, statusTopic } from '../wire/contract.ts';
 import { PROPERTIES } from './envelope.ts';
-import type { Link, LinkOptions, Puback } from './mqtt.ts';
+import type { Link, Puback, Will } from './mqtt.ts';
 import { LinkError, mayBlamePacket, publishHint, reasonText } from './reasons.ts';
 import type { Told } from './told.ts';
 
@@ -37,7 +37,7 @@ export class Presence {
     this.#topic = statusTopic(options.identity.tenant, options.identity.id);
   }
 
-  will(): LinkOptions['will'] {
+  will(): Will {
     return { topic: this.#topic, payload: this.#message('offline', 'lost'), retain: this.#mayRetain };
   }
 

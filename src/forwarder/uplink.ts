@@ -5,7 +5,8 @@ import type { Clock } from '../clock.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { explain, Fault } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type Link, type LinkOptions, openLink } from './mqtt.ts';
+import { clientIdOf, linkOptions } from './link-options.ts';
+import { type Link, openLink } from './mqtt.ts';
 import { type Identity, Presence } from './presence.ts';
 import { LinkError, type Protocol, refusesVersion5 } from './reasons.ts';
 import { TlsFiles } from './tls.ts';
@@ -153,14 +154,9 @@ export class Uplink {
     // Mosquitto 2.0 and brokers of 3.1.1 close the older of two links with one id without a word.
     return new LinkError('the broker closes the link again and again while nothing is sent', {
       cause: 'closed',
-      hint: `if another client connects with the id ${this.#clientId}, give each its own uplink.clientId`,
+      hint: `if another client connects with the id ${clientIdOf(this.#options.config, this.#options.identity)}, give each its own uplink.clientId`,
       heals: false,
     });
-  }
-
-  get #clientId(): string {
-    const { config, identity } = this.#options;
-    return config.clientId ?? `${identity.tenant}-${identity.id}`;
   }
 
   /** The link is replaced on purpose: the next `connect` does not wait. */
@@ -214,9 +210,10 @@ export class Uplink {
   }
 
   async #open(signal: AbortSignal): Promise<Link> {
-    const { config, clock, log } = this.#options;
+    const { config, identity, clock, log } = this.#options;
     const tls = this.#files.read();
-    const open = (protocol: Protocol) => openLink(this.#linkOptions(protocol, tls), signal);
+    const will = this.#presence.will();
+    const open = (protocol: Protocol) => openLink({ ...linkOptions(config, identity, protocol, tls), will }, signal);
     if (config.version !== 'auto') return open(config.version);
     if (clock.now() < this.#only311Until) return open('3.1.1');
     try {
@@ -233,24 +230,5 @@ export class Uplink {
       this.#isFallbackTold = true;
       return link;
     }
-  }
-
-  #linkOptions(protocol: Protocol, tls: LinkOptions['tls']): LinkOptions {
-    const { config } = this.#options;
-    const clientId = this.#clientId;
-    const { username, password, token } = config.auth ?? {};
-    return {
-      url: config.url,
-      protocol,
-      clientId,
-      // A password without a user name is not allowed in 3.1.1 (3.1.2.9).
-      username: username ?? (token === undefined && password === undefined ? undefined : clientId),
-      password: (token ?? password)?.reveal(),
-      keepalive: config.keepalive,
-      connectTimeout: config.connectTimeout,
-      tls,
-      serverName: config.tls?.serverName,
-      will: this.#presence.will(),
-    };
   }
 }

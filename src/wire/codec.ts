@@ -9,6 +9,7 @@ import {
   type Status,
   statusSchema,
   statusTopic,
+  TEST_KIND,
   type TelemetryBatch,
   type WireBatch,
   type WireEvent,
@@ -28,7 +29,8 @@ export interface Problem {
 
 /**
  * What a message turned out to be.
- * - `ignored`: not for a reader of this version (another topic, a later kind, a retained status that was cleared)
+ * - `ignored`: not for a reader of this version (another topic, a later kind, a retained status that was cleared), or a
+ *   test message of `doctor`
  * - `problem`: it claims to be of this contract and is not
  */
 export type Message =
@@ -81,7 +83,14 @@ export function parseMessage(topic: string, payload: Uint8Array): Message {
   }
   if (!kinds.has(kind)) return { type: 'ignored', reason: `${topic}: a kind that this version does not know` };
   const result = parseBatch(topic, payload);
-  return 'problem' in result ? { type: 'problem', ...result } : { type: 'batch', ...result };
+  if (!('problem' in result)) return { type: 'batch', ...result };
+  return isTest(payload) ? { type: 'ignored', reason: `${topic}: a test message` } : { type: 'problem', ...result };
+}
+
+function isTest(payload: Uint8Array): boolean {
+  const decoded = decodePayload(payload);
+  const { v, kind } = ('value' in decoded ? (decoded.value as { v?: unknown; kind?: unknown } | null) : null) ?? {};
+  return v === CONTRACT_VERSION && kind === TEST_KIND;
 }
 
 /** The batch that a message carries, if it is one of contract v1 on its own topic. Never throws. */

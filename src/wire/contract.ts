@@ -126,6 +126,24 @@ export const statusSchema = z.looseObject({
   site: z.string().optional().describe('gateway.site of its config'),
 });
 
+/**
+ * Kind of a message that proves the right to publish (`doctor`). It goes out on the topics of batches, is not retained
+ * and means nothing: a consumer passes over it.
+ */
+export const TEST_KIND = 'test';
+
+export interface TestMessage {
+  readonly v: typeof CONTRACT_VERSION;
+  readonly tenant: string;
+  readonly gateway: string;
+  readonly machine: string;
+  readonly kind: typeof TEST_KIND;
+  /** Of this one message, so that its sender knows it again. */
+  readonly id: string;
+  /** When it was sent, milliseconds since the epoch. */
+  readonly t: number;
+}
+
 export type WireEvent = z.infer<typeof eventSchema>;
 export type TelemetryBatch = z.infer<typeof telemetrySchema>;
 export type EventBatch = z.infer<typeof eventBatchSchema>;

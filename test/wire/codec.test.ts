@@ -105,6 +105,17 @@ t.test('what is not for this version is ignored, not refused', async (t) => {
   }
 });
 
+t.test('test messages on the topics of batches are passed over, whatever their compression', async (t) => {
+  const test = { v: 1, tenant: 'acme', gateway: 'gw-01', machine: 'vmc-3', kind: 'test', id: 'x', t: 1 };
+  for (const topic of [TOPIC, EVENT_TOPIC]) {
+    for (const encode of Object.values(ENCODINGS)) {
+      t.match(parseMessage(topic, encode(bytes(test))), { type: 'ignored', reason: /a test message/ });
+    }
+  }
+  t.match(parseMessage(TOPIC, bytes({ ...test, v: 2 })), { type: 'problem', problem: /contract version 2/ });
+  t.match(parseMessage(STATUS_TOPIC, bytes(test)), { type: 'problem' }, 'none belongs on status');
+});
+
 t.test('a gateway, and a machine, may be called status', async (t) => {
   const batch = telemetry(1, { gateway: 'status', machine: 'status' });
   t.match(parseMessage('plc/acme/status/status/telemetry', bytes(batch)), { type: 'batch' });

@@ -21,7 +21,7 @@ t.test('each example of the page is a message of the contract, on its topic', as
   const examples = blocks.filter(({ language }) => language === 'json');
   t.strictSame(
     examples.map(({ topic, text }) => parseMessage(topic, Buffer.from(text)).type),
-    ['batch', 'batch', 'status'],
+    ['batch', 'batch', 'status', 'ignored'],
   );
 });
 
