@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { Fault, messageOf } from '../../errors.ts';
 import type { Cursor, Reading } from '../../observation.ts';
-import type { Driver, DriverContext } from '../driver.ts';
+import type { Driver, DriverContext, Vital } from '../driver.ts';
 import { AgentClient } from './agent.ts';
 import { ClockSkew } from './clock-skew.ts';
 import { Follower, type Habits } from './follow.ts';
 import { Pacer } from './pacer.ts';
 import { Session } from './session.ts';
 import type { MtconnectSettings } from './settings.ts';
+import { vitalsOf } from './vitals.ts';
 
 /**
  * Reads one device of an MTConnect agent: probe, then from the cursor or a snapshot, then whatever follows. Each call of
@@ -19,6 +20,8 @@ export class MtconnectDriver implements Driver {
   readonly #context: DriverContext;
   readonly #pacer = new Pacer();
   readonly #habits: Habits = { skew: new ClockSkew(), streamBarredUntil: 0, barReason: undefined, spoiled: undefined };
+
+  #follower: Follower | undefined;
 
   constructor(settings: MtconnectSettings, context: DriverContext) {
     this.#settings = settings;
@@ -32,7 +35,13 @@ export class MtconnectDriver implements Driver {
       // Whatever the abort broke, the abort is why.
       signal.throwIfAborted();
       throw error;
+    } finally {
+      this.#follower = undefined;
     }
+  }
+
+  vitals(): readonly Vital[] {
+    return this.#follower === undefined ? [] : vitalsOf(this.#follower.running);
   }
 
   async *#connect(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
@@ -42,7 +51,8 @@ export class MtconnectDriver implements Driver {
     const session = await Session.open({ client, settings, context, pacer: this.#pacer }, signal);
     yield { observations: [], events: [session.model] };
     yield* session.start(from);
-    yield* new Follower({ client, session, settings, context, habits: this.#habits }, signal).run();
+    this.#follower = new Follower({ client, session, settings, context, habits: this.#habits }, signal);
+    yield* this.#follower.run();
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { explain, Fault } from '../../errors.ts';
-import type { DriverState, MachineEvent, Reading } from '../../observation.ts';
+import type { MachineEvent, Reading } from '../../observation.ts';
 import type { DriverContext } from '../driver.ts';
 import { type AgentClient, Refusal, type SampleRequest, type StreamPart } from './agent.ts';
 import type { ClockSkew } from './clock-skew.ts';
@@ -8,6 +8,7 @@ import { type StreamsDocument, UnreadableDocument } from './document.ts';
 import { BufferForecast } from './forecast.ts';
 import type { Session } from './session.ts';
 import type { MtconnectSettings } from './settings.ts';
+import type { Running } from './vitals.ts';
 
 /** Documents of a stream in a row that leave a backlog with the agent, after which it is fetched without pause. */
 const LAGGING_DOCUMENTS = 3;
@@ -53,7 +54,7 @@ export class Follower {
   readonly #options: FollowOptions;
   readonly #signal: AbortSignal;
   readonly #forecast = new BufferForecast();
-  #state: DriverState['state'] | undefined;
+  #state: 'streaming' | 'polling' | undefined;
   #isRiskTold = false;
   /** OUT_OF_RANGE in a row: once may be a roll in between, but it must not go on for ever. */
   #pollRefusals = 0;
@@ -64,6 +65,22 @@ export class Follower {
   constructor(options: FollowOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
+  }
+
+  /** How it goes now. */
+  get running(): Running {
+    const { session, settings, habits } = this.#options;
+    const { agentVersion, schemaVersion } = session.versions;
+    return {
+      agentVersion,
+      schemaVersion,
+      state: this.#state,
+      barReason: habits.barReason,
+      mode: settings.mode,
+      forecast: this.#forecast,
+      roundTrip: this.#roundTrip,
+      skew: habits.skew.last,
+    };
   }
 
   async *run(): AsyncGenerator<Reading> {

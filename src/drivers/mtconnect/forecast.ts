@@ -36,6 +36,11 @@ export class BufferForecast {
     return this.#rate;
   }
 
+  /** Observations that the agent keeps; undefined until it has said so. */
+  get bufferSize(): number | undefined {
+    return this.#bufferSize;
+  }
+
   /** Milliseconds in which an empty buffer fills; infinite while unknown. */
   get fillTime(): number {
     if (this.#bufferSize === undefined || this.#rate === undefined) return Number.POSITIVE_INFINITY;

@@ -105,6 +105,11 @@ export class Session {
     };
   }
 
+  /** Versions of the agent's software and of the standard that it follows. */
+  get versions(): Pick<AgentModel['header'], 'agentVersion' | 'schemaVersion'> {
+    return this.#agent.header;
+  }
+
   /** The device's part of request paths; none is needed where nothing else shares the agent. */
   get path(): string | undefined {
     return this.#agent.streams === 1 ? undefined : (this.#device.name ?? this.#device.uuid);
