@@ -1,0 +1,161 @@
+import {
+  type NotificationMessage,
+  PublishRequest,
+  type PublishResponse,
+  RepublishRequest,
+  type RepublishResponse,
+  SetPublishingModeRequest,
+} from 'node-opcua-client';
+import type { Link } from './link.ts';
+import { ServiceError } from './service-error.ts';
+import { read } from './survey.ts';
+
+/** Requests that wait at the server: one is always there while another is on its way. It is the look-ahead as well. */
+const IN_FLIGHT = 3;
+/**
+ * A notification is acknowledged this long after it was yielded: until then the server keeps it, in case that it was not
+ * yet durable here. Well above `buffer.flushInterval`.
+ */
+const ACKNOWLEDGE_LAG_MS = 5000;
+/** Acknowledgements in one request; beyond, the oldest are sent whatever their age. */
+const MAX_UNACKNOWLEDGED = 50;
+const CURRENT_TIME = 'i=2258';
+
+export interface PublisherOptions {
+  readonly link: Link;
+  readonly subscription: number;
+  /** After this long without a request the session or the subscription would end, in milliseconds. */
+  readonly patience: number;
+  /** A publish request waits at most this long at the server, in milliseconds. */
+  readonly publishTimeout: number;
+  readonly now: () => number;
+}
+
+/** An answer to a publish request. */
+export interface Published {
+  readonly message: NotificationMessage;
+  /** Sequence numbers that the server still has. */
+  readonly available: readonly number[];
+}
+
+/**
+ * Publish requests of one subscription. The next is sent only when an answer is taken, so that what is not pulled waits in
+ * the server's queues; meanwhile the session and the subscription are kept alive.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #arrived: Published[] = [];
+  readonly #unacknowledged: { readonly sequence: number; readonly at: number }[] = [];
+  #underWay = 0;
+  #depth = IN_FLIGHT;
+  #failure: { readonly error: unknown } | undefined;
+  #wake = Promise.withResolvers<void>();
+  #keepAlive: NodeJS.Timeout | undefined;
+  /** When anything was last heard from the server, by our clock. */
+  heard: number;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.heard = options.now();
+  }
+
+  start(): void {
+    this.#keepAlive = setInterval(() => void this.#stayAlive(), this.#options.patience / 3);
+    this.#fill();
+  }
+
+  stop(): void {
+    clearInterval(this.#keepAlive);
+  }
+
+  /** The next answer; undefined after `ms` milliseconds without one. @throws what a request threw */
+  async next(ms: number): Promise<Published | undefined> {
+    this.#fill();
+    if (this.#arrived.length === 0 && this.#failure === undefined) {
+      const timer = setTimeout(() => this.#wake.resolve(), ms);
+      await Promise.race([this.#wake.promise, this.#options.link.lost]).finally(() => clearTimeout(timer));
+    }
+    this.#wake = Promise.withResolvers();
+    const first = this.#arrived.shift();
+    if (first === undefined && this.#failure !== undefined) throw this.#failure.error;
+    return first;
+  }
+
+  /** The notification with this number was yielded. */
+  acknowledge(sequence: number): void {
+    this.#unacknowledged.push({ sequence, at: this.#options.now() });
+  }
+
+  /** A notification that went missing; undefined where the server no longer has it. */
+  async republish(sequence: number): Promise<NotificationMessage | undefined> {
+    const { link, subscription } = this.#options;
+    const request = new RepublishRequest({ subscriptionId: subscription, retransmitSequenceNumber: sequence });
+    try {
+      const response = await link.request<RepublishResponse>(request);
+      this.heard = this.#options.now();
+      return response.notificationMessage;
+    } catch (error) {
+      if (error instanceof ServiceError && error.status === 'BadMessageNotAvailable') return undefined;
+      throw error;
+    }
+  }
+
+  #fill(): void {
+    while (this.#underWay + this.#arrived.length < this.#depth && this.#failure === undefined) void this.#publish();
+  }
+
+  async #publish(): Promise<void> {
+    const { link, subscription, publishTimeout, now } = this.#options;
+    const acknowledged = this.#toAcknowledge();
+    const request = new PublishRequest({
+      subscriptionAcknowledgements: acknowledged.map(({ sequence }) => ({
+        subscriptionId: subscription,
+        sequenceNumber: sequence,
+      })),
+    });
+    this.#underWay += 1;
+    try {
+      const response = await link.request<PublishResponse>(request, publishTimeout);
+      this.heard = now();
+      if (response.subscriptionId === subscription) {
+        this.#arrived.push({
+          message: response.notificationMessage,
+          available: response.availableSequenceNumbers ?? [],
+        });
+      }
+    } catch (error) {
+      // Not sent, or not taken: they are sent again.
+      this.#unacknowledged.unshift(...acknowledged);
+      this.#fail(error);
+    } finally {
+      this.#underWay -= 1;
+      this.#wake.resolve();
+    }
+  }
+
+  #fail(error: unknown): void {
+    const status = error instanceof ServiceError ? error.status : undefined;
+    if (status === 'BadTooManyPublishRequests' && this.#depth > 1) this.#depth -= 1;
+    else if (status !== 'BadTimeout') this.#failure ??= { error };
+  }
+
+  #toAcknowledge() {
+    const due = this.#options.now() - ACKNOWLEDGE_LAG_MS;
+    const count = this.#unacknowledged.findIndex(({ at }) => at > due);
+    const old = count < 0 ? this.#unacknowledged.length : count;
+    return this.#unacknowledged.splice(0, Math.max(old, this.#unacknowledged.length - MAX_UNACKNOWLEDGED));
+  }
+
+  /** While nothing is pulled no request is under way: these two start the server's timeouts anew (OPC UA Part 4, 5.14.1.2). */
+  async #stayAlive(): Promise<void> {
+    if (this.#underWay > 0 || this.#failure !== undefined) return;
+    const { link, subscription } = this.#options;
+    try {
+      await read(link, [CURRENT_TIME]);
+      await link.request(new SetPublishingModeRequest({ publishingEnabled: true, subscriptionIds: [subscription] }));
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#wake.resolve();
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import {
+  CreateSubscriptionRequest,
+  type CreateSubscriptionResponse,
+  DeleteSubscriptionsRequest,
+  resolveNodeId,
+  TransferSubscriptionsRequest,
+  type TransferSubscriptionsResponse,
+} from 'node-opcua-client';
+import { StateFromRule, stateInputs } from '../state-rule.ts';
+import type { Position } from './cursor.ts';
+import { decode } from './decode.ts';
+import { fingerprint, type Item } from './items.ts';
+import type { Subscribed } from './life.ts';
+import type { Link } from './link.ts';
+import { type MonitorOptions, type Watched, watch, watchServer } from './monitored.ts';
+import type { OpcuaSettings } from './settings.ts';
+import { read, type Survey } from './survey.ts';
+
+/** The server's clock is asked for at least this often, in milliseconds. */
+const HEARTBEAT_MS = 5000;
+/** An end of silence is expected so many times before `dataAge` is over. */
+const SIGNS_OF_LIFE = 3;
+/** Notifications in one answer; more follow in the next. Keeps an answer after an outage below a few megabytes. */
+const MAX_NOTIFICATIONS = 10_000;
+const GET_MONITORED_ITEMS = 'i=11492';
+const SERVER = 'i=2253';
+
+export interface SubscriptionOptions {
+  readonly link: Link;
+  readonly settings: OpcuaSettings;
+  readonly survey: Survey;
+}
+
+/** How the driver asks the server to keep a subscription. */
+export function requestOf({ publishingInterval, dataAge, outage, sessionTimeout }: OpcuaSettings) {
+  const keepAlive = Math.max(1, Math.floor(dataAge / SIGNS_OF_LIFE / publishingInterval));
+  // At least three times the keep-alive count (OPC UA Part 4, 5.14.2.2).
+  const lifetime = Math.max(3 * keepAlive, Math.ceil(Math.max(2 * outage, sessionTimeout) / publishingInterval));
+  return {
+    requestedPublishingInterval: publishingInterval,
+    requestedLifetimeCount: lifetime,
+    requestedMaxKeepAliveCount: keepAlive,
+    maxNotificationsPerPublish: MAX_NOTIFICATIONS,
+    publishingEnabled: true,
+    priority: 0,
+  };
+}
+
+export function heartbeatOf({ dataAge }: OpcuaSettings): number {
+  return Math.min(HEARTBEAT_MS, dataAge / SIGNS_OF_LIFE);
+}
+
+/** Makes a subscription and watches all items. Each of them is notified at once with its value. @throws ServiceError, Error */
+export async function create(options: SubscriptionOptions, items: readonly Item[]): Promise<Subscribed> {
+  const { link, settings, survey } = options;
+  const request = requestOf(settings);
+  const response = await link.request<CreateSubscriptionResponse>(new CreateSubscriptionRequest(request));
+  const monitor = monitorOf(options, response.subscriptionId);
+  const hasHeartbeat = await watchServer(monitor, heartbeatOf(settings));
+  const watched = await watch(
+    monitor,
+    items.map((item, handle) => ({ handle, item })),
+  );
+  const publishingInterval = response.revisedPublishingInterval;
+  return {
+    id: response.subscriptionId,
+    items,
+    print: fingerprint(items),
+    survey,
+    watched,
+    publishingInterval,
+    keepAlive: publishingInterval * response.revisedMaxKeepAliveCount,
+    lifetime: publishingInterval * response.revisedLifetimeCount,
+    hasHeartbeat,
+    state: settings.state === undefined ? undefined : new StateFromRule(settings.state),
+    lastTimes: new Map(),
+    badValues: new Set(),
+    dead: [],
+    isSuspect: false,
+  };
+}
+
+export function monitorOf({ link, settings, survey }: SubscriptionOptions, subscription: number): MonitorOptions {
+  return { link, subscription, itemsPerCall: Math.min(settings.itemsPerCall, survey.limits.monitored) };
+}
+
+/** Takes a subscription over from another session; false where the server no longer has it or does not allow it. */
+export async function transfer({ link }: SubscriptionOptions, subscription: number): Promise<boolean> {
+  const request = new TransferSubscriptionsRequest({ subscriptionIds: [subscription], sendInitialValues: false });
+  const response = await link.request<TransferSubscriptionsResponse>(request);
+  return response.results?.[0]?.statusCode.isGoodish() ?? false;
+}
+
+/**
+ * What is known of a subscription that an earlier process made for the same items and that was just taken over; undefined
+ * where the server does not tell which of them it watches.
+ */
+export async function recollect(
+  options: SubscriptionOptions,
+  items: readonly Item[],
+  { subscription, items: print }: Position & { readonly subscription: number },
+): Promise<Subscribed | undefined> {
+  const { link, settings, survey } = options;
+  const result = await link.session.call({
+    objectId: resolveNodeId(SERVER),
+    methodId: resolveNodeId(GET_MONITORED_ITEMS),
+    inputArguments: [{ dataType: 'UInt32', value: subscription }],
+  });
+  if (!result.statusCode.isGoodish()) return undefined;
+  const [ids, handles] = (result.outputArguments ?? []).map(({ value }) => Array.from(value as Iterable<number>));
+  if (ids === undefined || handles === undefined) return undefined;
+  const watched = new Map<number, Watched>();
+  for (const [handle, { nodeId, watch: wanted }] of items.entries()) {
+    const id = ids[handles.indexOf(handle)];
+    // What the server had granted is not known any more: what was asked for stands for it.
+    if (id !== undefined) watched.set(handle, { ok: true, id, ...wanted });
+    else if (nodeId !== undefined) watched.set(handle, { ok: false, status: 'not watched' });
+  }
+  const {
+    requestedPublishingInterval: interval,
+    requestedMaxKeepAliveCount,
+    requestedLifetimeCount,
+  } = requestOf(settings);
+  return {
+    id: subscription,
+    items,
+    print,
+    survey,
+    watched,
+    publishingInterval: interval,
+    keepAlive: interval * requestedMaxKeepAliveCount,
+    lifetime: interval * requestedLifetimeCount,
+    hasHeartbeat: false,
+    state: await primed(link, settings, items),
+    lastTimes: new Map(),
+    badValues: new Set(),
+    dead: [],
+    isSuspect: false,
+  };
+}
+
+/** The state's rule with the present values of its signals, which nobody sends again. */
+async function primed(
+  link: Link,
+  { state }: OpcuaSettings,
+  items: readonly Item[],
+): Promise<StateFromRule | undefined> {
+  if (state === undefined) return undefined;
+  const rule = new StateFromRule(state);
+  const inputs = new Set(stateInputs(state));
+  const wanted = items.filter(
+    ({ signal, nodeId }) => inputs.has(signal.split('.')[0] ?? '') || (inputs.has(signal) && nodeId),
+  );
+  const found = wanted.flatMap((item) => (item.nodeId === undefined ? [] : [{ item, node: item.nodeId.toString() }]));
+  if (found.length === 0) return rule;
+  const now = Date.now();
+  const values = await read(
+    link,
+    found.map(({ node }) => node),
+  );
+  rule.derive(found.flatMap(({ item }, i) => (values[i] === undefined ? [] : decode(item, values[i], now))));
+  return rule;
+}
+
+/** Ends a subscription; that the server has none of this id is no fault. */
+export async function remove(link: Link, subscription: number): Promise<void> {
+  await link.request(new DeleteSubscriptionsRequest({ subscriptionIds: [subscription] }));
+}

@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import type { z } from 'zod';
+import { OpcuaDriver, pkiFolder } from '../../../src/drivers/opcua/driver.ts';
+import { Pki } from '../../../src/drivers/opcua/pki.ts';
+import { settings } from '../../../src/drivers/opcua/settings.ts';
+import type { Cursor, MachineEvent, Observation, Reading } from '../../../src/observation.ts';
+
+export type Own = z.input<typeof settings>;
+
+/** Short enough for tests. */
+const QUICK = {
+  publishingInterval: '20ms',
+  samplingInterval: '10ms',
+  dataAge: '2s',
+  requestTimeout: '2s',
+  retryItems: '200ms',
+};
+
+/** A driver with short times and what the test wants otherwise. `folder` keeps its certificate. */
+export function driverFor(
+  folder: string,
+  own: Own,
+  log = pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+): OpcuaDriver {
+  const parsed = settings.parse({ ...QUICK, ...own });
+  const clock = { now: () => Date.now() };
+  return new OpcuaDriver(parsed, { machine: 'mill-1', log, clock, folder }, new Pki(pkiFolder(folder)));
+}
+
+/** The folder of a driver in this test. */
+export function folderOf(test: Test): string {
+  return join(test.testdirName, 'driver');
+}
+
+/** Everything that a driver yielded. */
+export class Yielded {
+  readonly readings: Reading[] = [];
+
+  get observations(): Observation[] {
+    return this.readings.flatMap(({ observations }) => observations);
+  }
+
+  get events(): MachineEvent[] {
+    return this.readings.flatMap(({ events }) => events ?? []);
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.readings.findLast(({ cursor }) => cursor !== undefined)?.cursor;
+  }
+
+  of<T extends MachineEvent['type']>(type: T): Extract<MachineEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<MachineEvent, { type: T }> => event.type === type);
+  }
+
+  notices(code: string): string[] {
+    return this.of('notice').flatMap((event) => (event.code === code ? [event.message] : []));
+  }
+
+  signal(name: string): Observation[] {
+    return this.observations.filter(({ signal }) => signal === name);
+  }
+
+  values(name: string): unknown[] {
+    return this.signal(name).map(({ v }) => v);
+  }
+}
+
+export interface CollectOptions {
+  readonly from?: Cursor | undefined;
+  /** Called after each reading; true ends. */
+  readonly until: (yielded: Yielded, reading: Reading) => boolean;
+  /** Called with each reading before the next is pulled. */
+  readonly each?: (reading: Reading, yielded: Yielded) => Promise<void> | void;
+  /** Milliseconds after which it gives up. */
+  readonly within?: number;
+  readonly yielded?: Yielded;
+}
+
+/** Pulls readings until the test has enough. @throws what the driver throws */
+export async function collect(driver: OpcuaDriver, options: CollectOptions): Promise<Yielded> {
+  const { from, until, each, within = 8000, yielded = new Yielded() } = options;
+  for await (const reading of driver.observe(from, AbortSignal.timeout(within))) {
+    yielded.readings.push(reading);
+    await each?.(reading, yielded);
+    if (until(yielded, reading)) break;
+  }
+  return yielded;
+}
+
+/** As the supervisor does it, without its pauses: starts the driver again from the last cursor when it throws. */
+export async function supervised(
+  driver: OpcuaDriver,
+  options: CollectOptions,
+): Promise<Yielded & { faults: string[] }> {
+  const { within = 15_000, until } = options;
+  const yielded = Object.assign(new Yielded(), { faults: [] as string[] });
+  const signal = AbortSignal.timeout(within);
+  for (;;) {
+    try {
+      for await (const reading of driver.observe(yielded.cursor ?? options.from, signal)) {
+        yielded.readings.push(reading);
+        await options.each?.(reading, yielded);
+        if (until(yielded, reading)) return yielded;
+      }
+    } catch (error) {
+      if (signal.aborted) throw new Error(`gave up after ${within} ms: ${yielded.faults.join('; ')}`, { cause: error });
+      yielded.faults.push(error instanceof Error ? error.message : String(error));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Until a signal has that value. */
+export const sees =
+  (signal: string, v: unknown) =>
+  ({ observations }: Yielded): boolean =>
+    observations.some((one) => one.signal === signal && one.v === v);
