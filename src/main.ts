@@ -11,6 +11,7 @@ import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
+import { trustCommand } from './cli/trust.ts';
 import { codeOf, explain, Fault } from './errors.ts';
 import { VERSION } from './version.ts';
 
@@ -69,6 +70,7 @@ await yargs(hideBin(process.argv))
   .command(probeCommand)
   .command(receiveCommand)
   .command(bufferCommand)
+  .command(trustCommand)
   .command(schemaCommand)
   .demandCommand(1, 'say what to do: one of the commands above')
   .check((args) => usageError(args) ?? true)

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { untilAborted } from '../../abort.ts';
 import type { Cursor, MachineEvent, Notice, Reading } from '../../observation.ts';
 import type { Driver, DriverContext, Vital } from '../driver.ts';
@@ -24,11 +23,6 @@ const CANNOT_SUBSCRIBE: ReadonlySet<string> = new Set([
   'BadTooManySubscriptions',
   'BadRequestNotAllowed',
 ]);
-
-/** Below the folder of the driver: shared by its machines. */
-export function pkiFolder(folder: string): string {
-  return join(folder, 'pki');
-}
 
 /**
  * Reads one OPC UA server. Each call of `observe` is one secure channel; what broke it is thrown, and the next call takes up

@@ -6,7 +6,7 @@ export const opcua: DriverModule<typeof settings> = {
   settings,
   check,
   load: async () => {
-    const [{ OpcuaDriver, pkiFolder }, { Pki }, { redirectLibraryLog }] = await Promise.all([
+    const [{ OpcuaDriver }, { Pki, pkiFolder }, { redirectLibraryLog }] = await Promise.all([
       import('./driver.ts'),
       import('./pki.ts'),
       import('./library-log.ts'),
@@ -18,5 +18,11 @@ export const opcua: DriverModule<typeof settings> = {
       pki ??= new Pki(pkiFolder(context.folder), () => context.clock.now());
       return new OpcuaDriver(own, context, pki);
     };
+  },
+  tools: {
+    protocols: ['opc.tcp:'],
+    // The standard's own, and those of widespread servers: Unified Automation, Kepware, Prosys, OPC Foundation's samples.
+    ports: [4840, 4841, 48010, 49320, 53530, 62541],
+    load: async () => (await import('./tools/toolbox.ts')).toolbox,
   },
 };

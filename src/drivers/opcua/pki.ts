@@ -34,6 +34,11 @@ export interface StoredCertificate {
   readonly expires: number;
 }
 
+/** Below the folder of the driver: shared by its machines. */
+export function pkiFolder(folder: string): string {
+  return join(folder, 'pki');
+}
+
 export type Verdict =
   | { readonly is: 'trusted' }
   | {
