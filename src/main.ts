@@ -6,6 +6,7 @@ import { bufferCommand } from './cli/buffer.ts';
 import { checkCommand } from './cli/check.ts';
 import { demoCommand } from './cli/demo.ts';
 import { discoverCommand } from './cli/discover.ts';
+import { doctorCommand } from './cli/doctor.ts';
 import { initCommand } from './cli/init.ts';
 import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
@@ -68,6 +69,7 @@ await yargs(hideBin(process.argv))
   .command(initCommand)
   .command(discoverCommand)
   .command(probeCommand)
+  .command(doctorCommand)
   .command(receiveCommand)
   .command(bufferCommand)
   .command(trustCommand)

@@ -17,6 +17,11 @@ export class Secret {
     this.#text = text;
   }
 
+  /** Whether the text is known. */
+  get isResolved(): boolean {
+    return this.#text !== undefined;
+  }
+
   /** @throws Fault of the config where the text is not known on this computer */
   reveal(): string {
     if (this.#text === undefined) {

@@ -88,6 +88,20 @@ export function openForReading(dataDir: string): Database {
   }
 }
 
+/** Whether a gateway holds the lock of a folder. Changes nothing; false where that cannot be seen. */
+export function isInUse(dataDir: string): boolean {
+  let lock: Database | undefined;
+  try {
+    lock = new SqliteDatabase(join(dataDir, LOCK_FILE), { readonly: true, fileMustExist: true, timeout: 0 });
+    lock.pragma('schema_version');
+    return false;
+  } catch (error) {
+    return codeOf(error)?.startsWith('SQLITE_BUSY') === true;
+  } finally {
+    lock?.close();
+  }
+}
+
 /** Not `recursive`: Node.js never comes back from that where the kernel makes no folders, such as in /proc. */
 function makeFolder(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
