@@ -2,7 +2,7 @@ import { aborted, within } from './abort.ts';
 import { ClockSync, systemClock } from './clock.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config, MachineConfig } from './config/schema.ts';
-import type { DriverModule } from './drivers/driver.ts';
+import type { Driver, DriverModule } from './drivers/driver.ts';
 import { driverFolder } from './drivers/folder.ts';
 import { supervise } from './drivers/supervise.ts';
 import { Fault } from './errors.ts';
@@ -108,6 +108,8 @@ export class Gateway {
     this.#outbox = outbox;
     this.#startFlushing();
     this.#startUplink(outbox);
+    // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
+    await Promise.allSettled(machines.map((machine) => this.#loadDriver(machine)));
     for (const machine of machines) await this.#startMachine(machine, outbox);
     this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
     return outbox;
@@ -123,9 +125,11 @@ export class Gateway {
 
   async #startMachine(config: MachineConfig, outbox: Outbox): Promise<void> {
     const log = this.#log.child({ machine: config.id });
-    const create = await this.#loadDriver(config);
     const folder = driverFolder(this.#config.gateway.dataDir, config.driver);
-    const driver = create(config, { machine: config.id, log, clock: systemClock, folder });
+    const context = { machine: config.id, log, clock: systemClock, folder };
+    const driver = await this.#loadDriver(config)
+      .then((create) => create(config, context))
+      .catch(broken);
     const pipeline = new MachinePipeline({
       machine: config.id,
       labels: config.labels,
@@ -139,7 +143,7 @@ export class Gateway {
     this.#machines.set(config.id, { pipeline, abort, done });
   }
 
-  #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
+  async #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
     const driverModule = this.#modules[driver];
     if (driverModule === undefined) throw new Fault('config', `${id}: there is no driver ${driver}`);
     const loading = this.#drivers.get(driver) ?? driverModule.load();
@@ -212,4 +216,14 @@ export class Gateway {
     }
     this.#log.info('stopped: everything read is committed');
   }
+}
+
+/** In the place of a driver that could not be loaded: the supervisor tells why, and no other machine suffers. */
+function broken(error: unknown): Driver {
+  return {
+    // biome-ignore lint/correctness/useYield: there is nothing to read
+    async *observe() {
+      throw error;
+    },
+  };
 }

@@ -55,3 +55,44 @@ t.test('a reload during the start reads no machine twice', async (t) => {
   await run;
   t.strictSame(Object.fromEntries(reading), { a: 0, b: 0 });
 });
+
+t.test('a driver that cannot be loaded, or made, costs its own machines only', async (t) => {
+  const loaded = loadGood(t.testdir(), MINIMAL);
+  const machine = (id: string) => ({ id, driver: id, labels: {} });
+  const config: Config = {
+    ...loaded,
+    gateway: { ...loaded.gateway, dataDir: join(t.testdir(), 'data') },
+    machines: [machine('unloadable'), machine('unmakeable'), machine('well')],
+    uplink: { ...loaded.uplink, url: `mqtt://127.0.0.1:${await freePort()}` },
+  };
+  const { settings } = mtconnect;
+  const reads = Promise.withResolvers<void>();
+  const drivers: Record<string, DriverModule> = {
+    unloadable: { settings, load: () => Promise.reject(new Error('no such library')) },
+    unmakeable: {
+      settings,
+      load: async () => () => {
+        throw new Error('no such port');
+      },
+    },
+    well: {
+      settings,
+      load: async () => () => ({
+        // biome-ignore lint/correctness/useYield: a machine without news
+        async *observe(_from, signal) {
+          reads.resolve();
+          await aborted(signal);
+          throw signal.reason;
+        },
+      }),
+    },
+  };
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => lines.push(JSON.parse(line).msg) });
+  const stop = new AbortController();
+  const run = new Gateway({ config, drivers, version: '0', log }).run(stop.signal);
+  await reads.promise;
+  stop.abort();
+  await run;
+  t.match(lines, [/no such library\. Trying again/, /no such port\. Trying again/]);
+});

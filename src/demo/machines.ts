@@ -1,5 +1,6 @@
 import { openBus } from './modbus-floor.ts';
 import { openAgents } from './mtconnect-floor.ts';
+import { openServer } from './opcua-floor.ts';
 import type { Tally } from './tally.ts';
 
 /** A machine of the demo: its entry in the gateway's config. */
@@ -23,7 +24,7 @@ export async function openShopFloor(tally: Tally): Promise<ShopFloor> {
     await Promise.all(parts.map((part) => part[Symbol.asyncDispose]()));
   };
   try {
-    for (const open of [openAgents, openBus]) parts.push(await open(tally));
+    for (const open of [openAgents, openBus, openServer]) parts.push(await open(tally));
   } catch (error) {
     await close();
     throw error;

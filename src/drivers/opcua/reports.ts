@@ -76,9 +76,7 @@ export function modelOf(
 ): MachineModel {
   const signals = items.flatMap(({ signal, unit, source, nodeId }): [string, SignalInfo][] => {
     if (nodeId === undefined) return [];
-    const text = nodeId.toString();
-    const shown = source === text ? source : `${source} (${text})`;
-    return [[signal, unit === undefined ? { source: shown } : { unit, source: shown }]];
+    return [[signal, unit === undefined ? { source } : { unit, source }]];
   });
   const build = Object.fromEntries(
     ['productName', 'manufacturerName', 'softwareVersion', 'productUri'].flatMap((key) =>
