@@ -34,7 +34,7 @@ export interface PublishSetup {
 interface Trial {
   readonly topic: string;
   readonly id: string;
-  readonly sentAt: number;
+  sentAt: number;
   /** Under MQTT 3.1.1, `accepted` may also mean refused. */
   outcome: 'accepted' | 'refused' | 'closed' | 'silent' | 'untried';
   reason?: string;
@@ -59,47 +59,40 @@ export async function provePublishing(setup: PublishSetup, signal: AbortSignal):
     const trial = typeof id === 'string' ? trials.get(id) : undefined;
     if (trial !== undefined) trial.echo ??= performance.now() - trial.sentAt;
   };
-  const first = await setup.open(signal);
-  const { protocol } = first;
-  let link: Link | undefined = first;
-  try {
-    const isHeard = await listen(
-      link,
-      topics.map(({ topic }) => topic),
-      hear,
+  let maySubscribe = true;
+  const open = async () => {
+    const opened = await setup.open(signal);
+    if (!maySubscribe) return opened;
+    const names = topics.map(({ topic }) => topic);
+    const answer = await untilAborted(
+      Promise.race([opened.subscribe(names, hear), opened.closed, sleep(SUBSCRIBE_MS, undefined, { ref: false })]),
       signal,
     );
+    maySubscribe = Array.isArray(answer) && answer.every((code) => code < 128);
+    // Some brokers close the link on a subscription that they do not allow.
+    return answer instanceof LinkError ? setup.open(signal) : opened;
+  };
+  let link: Link | undefined = await open();
+  const { protocol } = link;
+  try {
     let closes = 0;
     for (const { machine, topic } of topics) {
       const trial: Trial = { topic, id: randomUUID(), sentAt: performance.now(), outcome: 'untried' };
       trials.set(trial.id, trial);
       if (closes >= MAX_CLOSES) continue;
-      link ??= await setup.open(signal);
+      link ??= await open();
+      trial.sentAt = performance.now();
       await publish(link, trial, machine, setup, signal);
       if (trial.outcome !== 'closed' && trial.outcome !== 'silent') continue;
       closes += 1;
       await link.end();
       link = undefined;
     }
-    if (isHeard) await echoes(trials, signal);
-    return judge([...trials.values()], protocol, isHeard);
+    if (maySubscribe) await echoes(trials, signal);
+    return judge([...trials.values()], protocol, maySubscribe);
   } finally {
     await link?.end();
   }
-}
-
-/** Whether all topics could be subscribed; a broker that closes on that leaves the link closed. */
-async function listen(
-  link: Link,
-  topics: readonly string[],
-  hear: (topic: string, payload: Uint8Array) => void,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const answer = await untilAborted(
-    Promise.race([link.subscribe(topics, hear), link.closed, sleep(SUBSCRIBE_MS, undefined, { ref: false })]),
-    signal,
-  );
-  return Array.isArray(answer) && answer.every((code) => code < 128);
 }
 
 async function publish(

@@ -16,18 +16,23 @@ const MAX_FACTS = 5;
 /** What a driver that was watched tells of its machine. Pure. */
 export function judgeMachine(watched: Watched): Finding[] {
   const { record, duration, vitals, fault } = watched;
-  if (record.firstAt === undefined) return [unreachable(watched)];
-  return [
-    { name: 'reachable', level: 'good', text: `first values after ${time(record.firstAt)}` },
+  const { firstAt, failure } = record;
+  if (firstAt === undefined || (failure !== undefined && !record.hasValue)) return [unreachable(watched)];
+  const met: Finding[] = [
+    { name: 'reachable', level: 'good', text: `first values after ${time(firstAt)}` },
     ...machine(record),
-    ...link(watched),
+  ];
+  // What a broken link leaves behind tells nothing of the machine.
+  if (fault !== undefined || failure !== undefined) return [...met, broken(watched)];
+  return [
+    ...met,
     signals(record, duration),
     ...missing(record),
     ...Object.keys(ABSURD).flatMap((name) => plausible(name, record.signals.get(name))),
     ...life(record, duration),
     ...stamps(record),
-    ...events(record.events, record.failure),
-    ...(fault === undefined ? vitals : []),
+    ...events(record.events),
+    ...vitals,
   ];
 }
 
@@ -43,14 +48,22 @@ export function skewOf({ record }: Watched): number | undefined {
 
 function unreachable({ record, vitals, duration, fault }: Watched): Finding {
   const name = 'reachable';
-  const hint = 'check that it is switched on, its cable, and url in the config';
-  if (fault !== undefined) {
-    return { name, level: 'bad', text: messageOf(fault), hint: fault instanceof Fault ? (fault.hint ?? hint) : hint };
-  }
-  if (record.failure !== undefined) return { name, level: 'bad', text: record.failure };
   const ailing = vitals.find(({ level }) => level === 'bad');
-  if (ailing !== undefined) return { hint, ...ailing, name };
-  return { name, level: 'bad', text: `nothing was read within ${time(duration)}`, hint };
+  const hint = hintOf(fault) ?? ailing?.hint ?? 'check that it is switched on, its cable, and url in the config';
+  const why = fault === undefined ? (record.failure ?? ailing?.text) : messageOf(fault);
+  return { name, level: 'bad', text: why ?? `nothing was read within ${time(duration)}`, hint };
+}
+
+/** It was read, and then it ended. */
+function broken({ record, vitals, fault }: Watched): Finding {
+  const why = fault === undefined ? record.failure : messageOf(fault);
+  const ailing = vitals.find(({ level }) => level === 'bad');
+  const hint = hintOf(fault) ?? ailing?.hint ?? 'check its network and its load, and test again';
+  return { name: 'link', level: 'bad', text: `the link broke: ${why}`, hint };
+}
+
+function hintOf(fault: unknown): string | undefined {
+  return fault instanceof Fault ? fault.hint : undefined;
 }
 
 function machine({ model }: MachineRecord): Finding[] {
@@ -58,13 +71,6 @@ function machine({ model }: MachineRecord): Finding[] {
   if (facts.length === 0) return [];
   const text = [...new Set(facts)].slice(0, MAX_FACTS).map((fact) => printable(fact as string, 60));
   return [{ name: 'machine', level: 'good', text: text.join(', ') }];
-}
-
-/** It was read, and then it ended. */
-function link({ fault }: Watched): Finding[] {
-  if (fault === undefined) return [];
-  const hint = (fault instanceof Fault ? fault.hint : undefined) ?? 'check its network, and test again';
-  return [{ name: 'link', level: 'bad', text: `the link broke: ${messageOf(fault)}`, hint }];
 }
 
 function signals(record: MachineRecord, duration: number): Finding {
@@ -153,10 +159,8 @@ function stamps({ leastAge }: MachineRecord): Finding[] {
   return [{ name, level: 'warn', text: `${time(Math.abs(leastAge))} ${side} the gateway’s clock`, hint }];
 }
 
-function events(all: readonly MachineEvent[], failure: string | undefined): Finding[] {
-  const told = new Map(all.flatMap(warning).map((finding) => [finding.text, finding]));
-  if (failure !== undefined) told.delete(failure);
-  return [...(failure === undefined ? [] : [{ name: 'link', level: 'bad' as const, text: failure }]), ...told.values()];
+function events(all: readonly MachineEvent[]): Finding[] {
+  return [...new Map(all.flatMap(warning).map((finding) => [finding.text, finding])).values()];
 }
 
 function warning(event: MachineEvent): Finding[] {

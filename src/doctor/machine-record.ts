@@ -19,7 +19,8 @@ export class MachineRecord {
   model: MachineModel | undefined;
   /** When the first values came. */
   firstAt: number | undefined;
-  lastAt = 0;
+  /** Whether anything had a value; `available` alone may be the driver's own. */
+  hasValue = false;
   /** Observations after those that came first, which may be a snapshot. */
   fresh = 0;
   /** Milliseconds by which fresh observations were older than their arrival: the least of all. */
@@ -34,10 +35,10 @@ export class MachineRecord {
     if (observations.length === 0) return;
     const isFirst = this.firstAt === undefined;
     this.firstAt ??= at;
-    this.lastAt = at;
     for (const observation of observations) {
       const before = this.signals.get(observation.signal);
       const isOther = before !== undefined && !isSame(before.last, observation);
+      this.hasValue ||= observation.q !== 'bad' && observation.signal !== 'available';
       this.signals.set(observation.signal, { last: observation, changed: before?.changed === true || isOther });
       if (isFirst) continue;
       this.fresh += 1;

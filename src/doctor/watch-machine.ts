@@ -39,7 +39,7 @@ export async function watchMachine(
     ended = { fault };
   });
   while (ended === undefined && !isOver()) {
-    await Promise.race([over, aborted(signal), sleep(LOOK_MS, undefined, { ref: false })]);
+    await Promise.race([over, aborted(signal), sleep(LOOK_MS)]);
     signal.throwIfAborted();
   }
   const fault = ended;
