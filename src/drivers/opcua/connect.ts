@@ -19,6 +19,8 @@ import type { OpcuaSettings } from './settings.ts';
 
 /** A channel's keys are renewed this often. */
 const TOKEN_LIFETIME_MS = 3_600_000;
+/** node-opcua closes a socket that was idle for this long; what is not pulled must not cost the connection. */
+const IDLE_MS = 86_400_000;
 /** Largest message and its chunks: 5,000 values with long texts fit many times. */
 const TRANSPORT = { maxMessageSize: 64 * 1024 * 1024, maxChunkCount: 4096 };
 
@@ -119,7 +121,7 @@ async function dial(
     keepPendingSessionsOnDisconnect: true,
     requestedSessionTimeout: settings.sessionTimeout,
     defaultTransactionTimeout: settings.requestTimeout,
-    transportTimeout: settings.requestTimeout,
+    transportTimeout: IDLE_MS,
     transportSettings: TRANSPORT,
     defaultSecureTokenLifetime: TOKEN_LIFETIME_MS,
   });

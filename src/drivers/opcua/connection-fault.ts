@@ -46,6 +46,8 @@ const KNOWN: readonly (readonly [pattern: RegExp, what: string, hint: string])[]
   ],
   [/BadTcpEndpointUrlInvalid/, 'the server does not know this URL', 'use the URL that the server itself shows'],
   [/BadServerHalted|BadShutdown/, 'the server is shutting down', 'wait until it runs again'],
+  [/BadSession\w+/, 'the server has closed the session', 'a new one is opened'],
+  [/BadNoSubscription|BadSubscriptionIdInvalid/, 'the server has ended the subscription', 'a new one is made'],
   [
     /timed? ?out|ETIMEDOUT|BadTimeout|BadRequestTimeout/i,
     'it does not answer in time',
@@ -69,7 +71,7 @@ export function connectionFault(error: unknown, url: string): Fault {
     return new Fault('machine', `${url} cannot be read: ${text}`, { cause: error });
   }
   const [, what, hint] = known;
-  const code = status ?? /\bE[A-Z]{4,}\b/.exec(told)?.[0];
+  const code = status ?? /\bE(CONN|HOST|NET|TIMEDOUT|NOTFOUND|AI_|PIPE)\w*/.exec(told)?.[0];
   return new Fault('machine', `${url} cannot be read: ${what}${code === undefined ? '' : ` (${code})`}`, {
     hint,
     cause: error,

@@ -62,8 +62,10 @@ export function choose(
     });
   }
   const user = own.auth === undefined ? 'anonymous' : 'username' in own.auth ? 'username' : 'certificate';
-  // Nothing said counts as anything: some servers leave the list out.
-  const withUser = fitting.filter(({ users }) => users.length === 0 || users.includes(user)).at(-1);
+  // A list that is left out means anonymous.
+  const withUser = fitting.findLast(
+    ({ users }) => users.includes(user) || (users.length === 0 && user === 'anonymous'),
+  );
   if (withUser === undefined) {
     const what = { anonymous: 'anonymous users', username: 'a user name', certificate: 'a user’s certificate' }[user];
     const hint = `it takes ${list(chosen.users)} there: set auth accordingly`;
@@ -106,4 +108,4 @@ function strength({ mode, policy, endpoint }: Offer): number {
   return MODES[mode] * 100_000 + rank * 1000 + (endpoint.securityLevel ?? 0);
 }
 
-const list = (names: readonly string[]): string => [...new Set(names)].join(', ') || 'nobody';
+const list = (names: readonly string[]): string => [...new Set(names)].join(', ') || 'anonymous';

@@ -19,7 +19,8 @@ export interface Subscribed {
   readonly publishingInterval: number;
   readonly keepAlive: number;
   readonly lifetime: number;
-  readonly hasHeartbeat: boolean;
+  /** How often the server's clock is reported; undefined where it is not, or not known. */
+  readonly heartbeat: number | undefined;
   readonly state: StateFromRule | undefined;
   /** Of each item's last value: where an overflow begins. */
   readonly lastTimes: Map<number, number>;

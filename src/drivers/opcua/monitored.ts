@@ -75,9 +75,13 @@ export async function watch(
 
 /**
  * Watches the server itself: its clock, as a heartbeat every `interval` ms, its namespaces, and events of a changed model
- * where it has them. Gives whether the clock is watched.
+ * where it has them. Gives how often
+ * the server looks at its clock, in milliseconds; undefined where it does not.
  */
-export async function watchServer({ link, subscription }: MonitorOptions, interval: number): Promise<boolean> {
+export async function watchServer(
+  { link, subscription }: MonitorOptions,
+  interval: number,
+): Promise<number | undefined> {
   const values = { queueSize: 1, discardOldest: true, deadband: undefined };
   const events = {
     itemToMonitor: { nodeId: resolveNodeId(SERVER), attributeId: AttributeIds.EventNotifier },
@@ -100,7 +104,8 @@ export async function watchServer({ link, subscription }: MonitorOptions, interv
     ],
   });
   const response = await link.request<CreateMonitoredItemsResponse>(request);
-  return response.results?.[0]?.statusCode.isGoodish() ?? false;
+  const clock = response.results?.[0];
+  return clock?.statusCode.isGoodish() ? clock.revisedSamplingInterval : undefined;
 }
 
 /** Stops watching; what the server no longer has is no fault. */

@@ -13,11 +13,15 @@ import { Publisher } from './publisher.ts';
 import { modelOf, once, refusal, refusals, revisions } from './reports.ts';
 import { resolve } from './resolve.ts';
 import type { OpcuaSettings } from './settings.ts';
-import { create, heartbeatOf, monitorOf, recollect, remove, transfer } from './subscription.ts';
+import { create, monitorOf, recollect, remove, transfer } from './subscription.ts';
 import { type Survey, survey as surveyOf } from './survey.ts';
 
 /** Missing notifications that are asked for one by one; a longer hole is a gap. */
 const MAX_REPUBLISHED = 1000;
+/** The subscription is now another session's, or waits for one. */
+const TRANSFERRED = 'GoodSubscriptionTransferred';
+/** Ticks of the server's clock that may be late before its values count as standing still. */
+const MISSED_BEATS = 3;
 /** The watchdogs are looked at this often, at least. */
 const LOOK_MS = 1000;
 export interface SubscriberOptions {
@@ -192,9 +196,10 @@ export class Subscriber {
   /** Yields what is notified, until the model changes. */
   async *#follow(subscribed: Subscribed, publisher: Publisher): AsyncGenerator<Reading> {
     const { settings } = this.#options;
+    const look = Math.min(LOOK_MS, settings.retryItems, settings.dataAge / 3);
     for (;;) {
       this.#signal.throwIfAborted();
-      const published = await publisher.next(Math.min(LOOK_MS, settings.retryItems));
+      const published = await publisher.next(look);
       this.#signal.throwIfAborted();
       this.#options.life.heard = publisher.heard;
       if (published !== undefined) yield* this.#take(subscribed, publisher, published.message);
@@ -258,7 +263,9 @@ export class Subscriber {
       arrived,
       now,
     });
-    if (ended !== undefined) throw this.#ended(subscribed, ended);
+    // One that is asked for again tells of a loss that was mended by taking it back.
+    const isOld = arrived === undefined && ended === TRANSFERRED;
+    if (ended !== undefined && !isOld) throw this.#ended(subscribed, ended);
     if (isTick) this.#ticked = now;
     this.#isModelChanged ||= isModelChanged;
     this.#position = { ...this.#place(subscribed, arrived ?? now), sequence: message.sequenceNumber };
@@ -313,9 +320,8 @@ export class Subscriber {
       const hint = 'check that the server runs and the network; it is connected anew';
       throw new Fault('machine', `${url}: nothing from the server for ${Math.round(silent / 1000)} s`, { hint });
     }
-    const beat = heartbeatOf(this.#options.settings);
     const still = now - this.#ticked;
-    if (!subscribed.hasHeartbeat || still <= dataAge + 2 * beat) return;
+    if (subscribed.heartbeat === undefined || still <= dataAge + MISSED_BEATS * subscribed.heartbeat) return;
     subscribed.isSuspect = true;
     const hint = 'the subscription is made anew';
     throw new Fault(
@@ -326,10 +332,12 @@ export class Subscriber {
   }
 
   #ended(subscribed: Subscribed, status: string): Fault {
-    subscribed.isSuspect = true;
+    // It lives on, in another session or in none: it can be taken back.
+    subscribed.isSuspect = status !== TRANSFERRED;
+    const what = subscribed.isSuspect ? 'ended the subscription' : 'taken the subscription from the session';
     const { url } = this.#options.settings;
-    return new Fault('machine', `${url}: the server has ended the subscription (${status})`, {
-      hint: 'it is made anew',
+    return new Fault('machine', `${url}: the server has ${what} (${status})`, {
+      hint: 'it is made anew, or taken back',
     });
   }
 

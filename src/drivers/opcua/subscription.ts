@@ -56,7 +56,7 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
   const request = requestOf(settings);
   const response = await link.request<CreateSubscriptionResponse>(new CreateSubscriptionRequest(request));
   const monitor = monitorOf(options, response.subscriptionId);
-  const hasHeartbeat = await watchServer(monitor, heartbeatOf(settings));
+  const beat = await watchServer(monitor, heartbeatOf(settings));
   const watched = await watch(
     monitor,
     items.map((item, handle) => ({ handle, item })),
@@ -71,7 +71,7 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
     publishingInterval,
     keepAlive: publishingInterval * response.revisedMaxKeepAliveCount,
     lifetime: publishingInterval * response.revisedLifetimeCount,
-    hasHeartbeat,
+    heartbeat: beat === undefined ? undefined : Math.max(beat, publishingInterval),
     state: settings.state === undefined ? undefined : new StateFromRule(settings.state),
     lastTimes: new Map(),
     badValues: new Set(),
@@ -130,7 +130,7 @@ export async function recollect(
     publishingInterval: interval,
     keepAlive: interval * requestedMaxKeepAliveCount,
     lifetime: interval * requestedLifetimeCount,
-    hasHeartbeat: false,
+    heartbeat: undefined,
     state: await primed(link, settings, items),
     lastTimes: new Map(),
     badValues: new Set(),

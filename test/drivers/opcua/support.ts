@@ -2,17 +2,26 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Test } from 'tap';
 import type { z } from 'zod';
-import { OpcuaDriver, pkiFolder } from '../../../src/drivers/opcua/driver.ts';
-import { Pki } from '../../../src/drivers/opcua/pki.ts';
-import { settings } from '../../../src/drivers/opcua/settings.ts';
+import { Secret } from '../../../src/config/secrets.ts';
+import { askOffers } from '../../../src/drivers/opcua/connect.ts';
+import { OpcuaDriver } from '../../../src/drivers/opcua/driver.ts';
+import { Pki, pkiFolder } from '../../../src/drivers/opcua/pki.ts';
+import { type OpcuaSettings, settings } from '../../../src/drivers/opcua/settings.ts';
 import type { Cursor, MachineEvent, Observation, Reading } from '../../../src/observation.ts';
 
 export type Own = z.input<typeof settings>;
 
+/** What the tests' servers know as a user, and what `loadConfig` makes of it. */
+export const USERS = { gateway: 'open sesame' };
+export const user = (password: string = USERS.gateway): { username: string; password: Secret } => ({
+  username: 'gateway',
+  password: new Secret('${env:PASSWORD}', password),
+});
+
 /** Short enough for tests. */
 const QUICK = {
   publishingInterval: '20ms',
-  samplingInterval: '10ms',
+  samplingInterval: '0ms',
   dataAge: '2s',
   requestTimeout: '2s',
   retryItems: '200ms',
@@ -21,12 +30,20 @@ const QUICK = {
 /** A driver with short times and what the test wants otherwise. `folder` keeps its certificate. */
 export function driverFor(
   folder: string,
-  own: Own,
-  log = pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+  { auth, ...own }: Omit<Own, 'auth'> & Pick<OpcuaSettings, 'auth'>,
 ): OpcuaDriver {
-  const parsed = settings.parse({ ...QUICK, ...own });
+  const parsed = { ...settings.parse({ ...QUICK, ...own }), auth };
+  const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
   const clock = { now: () => Date.now() };
   return new OpcuaDriver(parsed, { machine: 'mill-1', log, clock, folder }, new Pki(pkiFolder(folder)));
+}
+
+/** As a technician does who has compared thumbprints: trusts the server's certificate. */
+export async function trust(folder: string, url: string): Promise<void> {
+  const pki = new Pki(pkiFolder(folder));
+  const own = settings.parse({ ...QUICK, url });
+  const offers = await askOffers({ settings: own, pki, name: 'test' }, AbortSignal.timeout(5000));
+  await pki.trust(offers.at(-1)?.endpoint.serverCertificate as Buffer);
 }
 
 /** The folder of a driver in this test. */
@@ -105,7 +122,8 @@ export async function supervised(
         if (until(yielded, reading)) return yielded;
       }
     } catch (error) {
-      if (signal.aborted) throw new Error(`gave up after ${within} ms: ${yielded.faults.join('; ')}`, { cause: error });
+      if (signal.aborted)
+        throw new Error(`gave up after ${within} ms: ${yielded.faults.slice(-3).join('; ')}`, { cause: error });
       yielded.faults.push(error instanceof Error ? error.message : String(error));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
