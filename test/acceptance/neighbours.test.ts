@@ -137,8 +137,14 @@ async function badMachines(t: Test): Promise<object[]> {
     });
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     machines.push(
-      { id: `mtconnect-${kind}`, driver: 'mtconnect', url: `http://${host}` },
-      { id: `opcua-${kind}`, driver: 'opcua', url: `opc.tcp://${host}`, signals: { rpm: 'ns=1;s=rpm' } },
+      { id: `mtconnect-${kind}`, driver: 'mtconnect', url: `http://${host}`, requestTimeout: '2s' },
+      {
+        id: `opcua-${kind}`,
+        driver: 'opcua',
+        url: `opc.tcp://${host}`,
+        signals: { rpm: 'ns=1;s=rpm' },
+        requestTimeout: '2s',
+      },
       { id: `modbus-${kind}`, driver: 'modbus', url: `modbus://${host}/1`, signals: { rpm: { address: 0 } } },
     );
   }

@@ -47,7 +47,7 @@ const WORDS: readonly (readonly [keyof Omit<StateTable, 'otherwise'>, RegExp])[]
   ['stopped', /stop|abort|interrupt|alarm|error|fault|emerg|e-?stop|hold|suspend|pause|off|unavail|maint|break/i],
   [
     'running',
-    /^(.*\b)?(run|active|execut|process|produc|cycle|busy|cutting|machining|in_?progress|start(ed)?$|working)/i,
+    /^(.*\b)?(run|active|execut|process|produc|cycle|busy|cutting|machining|in[ _]?progress|start(ed)?$|working)/i,
   ],
   ['idle', /idle|ready|stand-?by|init|wait|reset|complet|finish|end|manual|jog|setup|inactive|none/i],
 ];
@@ -111,7 +111,7 @@ function stateScore({ path, value, texts }: Variable): number {
   const isText = typeof value === 'string';
   if (!isText && !(isNumber(value) && texts !== undefined)) return 0;
   const name =
-    /^(machine|operation(al)?|production|program|execution|exec|nc|cnc|run(ning)?|channel)?_?(state|status|execution|progstatus)$/i;
+    /^(machine|operation(al)?|production|program|prog|execution|exec|nc|cnc|run(ning)?|channel)?_?(state|status|execution)$/i;
   if (!name.test(leaf)) return 0;
   // A list that names no running is another state: of a door, an order, a connection.
   if (texts !== undefined && !texts.some((text) => wordOf(text) === 'running')) return 0;
