@@ -14,7 +14,7 @@ const KNOWN: readonly (readonly [pattern: RegExp, what: string, hint: string])[]
     'check cable, address and network mask',
   ],
   [
-    /BadTcpMessageTypeInvalid|BadCommunicationError|invalid message|Invalid message|unexpected message|expecting.*ACK|HTTP|SIGNATURE/i,
+    /waiting for data on socket|BadTcpMessageTypeInvalid|BadCommunicationError|invalid message|Invalid message|unexpected message|expecting.*ACK|HTTP|SIGNATURE/i,
     'what listens there does not speak OPC UA',
     'check the port (usually 4840)',
   ],

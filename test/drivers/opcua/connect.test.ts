@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Pki, pkiFolder } from '../../../src/drivers/opcua/pki.ts';
 import { explain } from '../../../src/errors.ts';
@@ -46,7 +48,7 @@ t.test('what is no OPC UA server is told in one sentence', async (test) => {
     /nothing listens there .*: check that the server runs/,
   );
   const web = await tcp(test, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'));
-  test.match(await told(test, web), /does not speak OPC UA|broke the connection/);
+  test.match(await told(test, web), /what listens there does not speak OPC UA: check the port/);
   const dumb = await tcp(test, () => undefined);
   test.match(
     await told(test, dumb, { requestTimeout: '300ms' }),
@@ -127,4 +129,6 @@ t.test('our certificate persists, and a damaged one says what to do', async (tes
   const renewed = await new Pki(pkiFolder(folder), () => elevenYears).own();
   test.notSame(renewed.certificate, own.certificate, 'made anew when it has expired');
   test.equal(renewed.key, own.key);
+  await writeFile(join(pkiFolder(folder), 'own/certs/edge-gateway.pem'), 'nonsense');
+  await test.rejects(new Pki(pkiFolder(folder)).own(), /our own certificate/);
 });
