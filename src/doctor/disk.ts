@@ -13,7 +13,7 @@ import { writeSpeed } from './write-speed.ts';
 const LEAST_FREE_BYTES = 100 * 2 ** 20;
 const LIMIT_MS = 30_000;
 /** What forgets everything at a restart. */
-const VOLATILE = /^(tmpfs|ramfs|rootfs|squashfs)$/;
+const VOLATILE = /^(tmpfs|ramfs|rootfs|devtmpfs|proc|sysfs)$/;
 /** SQLite's WAL needs memory that all its processes share (https://www.sqlite.org/wal.html), and locks that work. */
 const REMOTE = /^(nfs4?|cifs|smb3?|9p|fuse\.sshfs)$/;
 
@@ -29,9 +29,12 @@ export function diskSection({ gateway, buffer }: Config): Section {
       const folder = writable(dataDir, place);
       tell(folder);
       for (const finding of gatewayFindings(dataDir)) tell(finding);
-      tell(fileSystem(mountOf(realpathSync(place))));
-      tell(space(place, buffer.maxBytes));
-      if (folder.level !== 'bad') tell(await writeSpeed(place, signal).catch((error) => unwritten(error, signal)));
+      const system = fileSystem(mountOf(realpathSync(place)));
+      tell(system);
+      if (system.level !== 'bad') {
+        tell(judgeSpace(freeBytes(place), usedBytes(place), buffer.maxBytes));
+        if (folder.level !== 'bad') tell(await writeSpeed(place, signal).catch((error) => unwritten(error, signal)));
+      }
       for (const finding of cards()) tell(finding);
     },
   };
@@ -104,11 +107,6 @@ export function fileSystem(mount: Mount | undefined): Finding {
     return { name, level: 'warn', text: `${text}: what a container keeps in itself is lost when it is replaced`, hint };
   }
   return { name, level: 'good', text };
-}
-
-function space(place: string, maxBytes: number): Finding {
-  const free = freeBytes(place);
-  return judgeSpace(free, usedBytes(place), maxBytes);
 }
 
 /** Room for what the config allows the outbox. Pure; all in bytes. */

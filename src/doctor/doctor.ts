@@ -1,17 +1,16 @@
-import { untilAborted } from '../abort.ts';
 import type { ConfigError } from '../config/load.ts';
 import type { Config, MachineConfig } from '../config/schema.ts';
 import type { DriverModule } from '../drivers/driver.ts';
 import { brokerSection } from './broker.ts';
-import { type Check, type Finding, failed, GROUPS, type Section } from './check.ts';
+import { type Check, GROUPS, type Section } from './check.ts';
 import { diskSection } from './disk.ts';
 import { rateOf, skewOf } from './judge-machine.ts';
 import type { Watched } from './machine-record.ts';
 import { machineSections } from './machines.ts';
 import { outageSection } from './outage.ts';
 import { permissionsSection } from './permissions.ts';
+import { runSection } from './run-section.ts';
 import { machineClocksSection, timeSection } from './time.ts';
-import { time } from './words.ts';
 
 /** Machines that are watched at once: more of them would disturb each other's figures. */
 const MACHINES_AT_ONCE = 16;
@@ -90,27 +89,6 @@ export async function examine(setup: DoctorSetup, listener: DoctorListener, sign
   await Promise.all([...beside.map(run), ...Array.from({ length: MACHINES_AT_ONCE }, lane)]);
   for (const section of afterwards) await run(section);
   return inOrder(checks, ids);
-}
-
-/** @throws the abort reason of `signal` */
-async function runSection({ group, subject, limit, run }: Section, signal: AbortSignal): Promise<Check[]> {
-  const found: Finding[] = [];
-  const tooLong = AbortSignal.timeout(limit);
-  const both = AbortSignal.any([signal, tooLong]);
-  let isOver = false;
-  try {
-    const tell = (finding: Finding) => {
-      if (!isOver) found.push(finding);
-    };
-    await untilAborted(run(tell, both), both);
-  } catch (error) {
-    signal.throwIfAborted();
-    const text = `did not end within ${time(limit)}`;
-    const hint = 'it hangs: look at the log of what it talks to, and test again';
-    found.push(tooLong.aborted ? { name: 'time', level: 'bad', text, hint } : failed('test', error));
-  }
-  isOver = true;
-  return found.map((finding) => ({ group, subject, ...finding }));
 }
 
 /** By group, and machines as the config has them. */

@@ -5,12 +5,13 @@ const MARKS: Readonly<Record<Level, string>> = { good: 'âœ”', warn: '!', bad: 'â
 const COLOURS: Readonly<Record<Level, number>> = { good: 32, warn: 33, bad: 31 };
 const BOLD = 1;
 const DIM = 2;
-const HEADINGS: Readonly<Record<Group, string>> = {
-  machines: 'Machine',
-  broker: 'Broker',
-  disk: 'Disk',
-  time: 'Time',
-  permissions: 'Permissions',
+/** What stands above the findings of a subject. */
+const HEADINGS: Readonly<Record<Group, (subject: string) => string>> = {
+  machines: (id) => `Machine ${id}`,
+  broker: (url) => `Broker ${url}`,
+  disk: (folder) => `Disk ${folder}`,
+  time: () => 'Time',
+  permissions: () => 'Permissions',
 };
 
 /** Text for a terminal, with colours or without. */
@@ -26,7 +27,7 @@ export class Report {
     const [first] = checks;
     if (first === undefined) return '';
     const width = Math.max(...checks.map(({ name }) => name.length));
-    const heading = this.#paint(`${HEADINGS[first.group]} ${first.subject}`, BOLD);
+    const heading = this.#paint(HEADINGS[first.group](first.subject), BOLD);
     return `${[heading, ...checks.flatMap((check) => this.#lines(check, width))].join('\n')}\n`;
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type AgentOptions, SimulatedAgent } from '../../simulator/mtconnect/agent.ts';
 import { startProxy } from '../../simulator/proxy.ts';
@@ -90,9 +89,15 @@ t.test('each way of not being there is one sentence that says what to do', { buf
 });
 
 t.test('a link that breaks after it was read is a fault', { buffered: true }, async (t) => {
-  const agent = await started(t, { rate: 100 });
+  const enough = Promise.withResolvers<void>();
+  let left = 200;
+  const onProduced = () => {
+    left -= 1;
+    if (left === 0) enough.resolve();
+  };
+  const agent = await started(t, { rate: 100, onProduced });
   const finding = examined(t, `[${mtconnect(agent.url)}]`, { duration: 6000 });
-  await sleep(1500);
+  await enough.promise;
   await agent.crash();
   const { found } = await finding;
   t.match(named(found.get('vmc-3') ?? [], 'reachable'), { level: 'good' });
