@@ -6,74 +6,92 @@ import {
   MessageSecurityMode,
   type Namespace,
   OPCUACertificateManager,
-  OPCUAServer,
   SecurityPolicy,
+  type ServerSession,
   StatusCodes,
   type UAVariable,
-  VariantArrayType,
 } from 'node-opcua';
-import { CncModel, type Produced } from './model.ts';
+import { SimulatedCnc, type Written } from './cnc.ts';
+import { CncNodes } from './cnc-nodes.ts';
+import { addDataTypes } from './data-types.ts';
+import { FaultyServer, type ServiceTrouble } from './faulty-server.ts';
+import type { StatusName } from './leaves.ts';
 
 /** Namespace of the machines. */
 export const MACHINES_URI = 'urn:simulator:machines';
 /** Namespaces beside it, whose order a restart may change. */
-const OTHERS = ['urn:simulator:vendor', 'http://opcfoundation.org/UA/Machinery/'];
+export const OTHER_URIS = ['urn:simulator:vendor', 'http://opcfoundation.org/UA/Machinery/'] as const;
 
-/** A value that a variable was given. */
-export interface ProducedItem {
+/** A value that a variable was given: told once for each that is written. */
+export interface ProducedItem extends Written {
   /** Empty for a counter. */
   readonly machine: string;
   /** Names below the machine, or of the counter. */
   readonly path: string;
   /** With the URI of its namespace: `nsu=…;s=…`. */
   readonly nodeId: string;
-  readonly value: Produced;
-  readonly sourceTimestamp: Date;
 }
 
 export interface SimulatedOpcuaOptions {
   /** Default: any that is free, the same after a restart. */
   readonly port?: number;
   readonly host?: string;
+  /** What the server calls its host in its endpoints; default `host`. */
+  readonly hostname?: string;
   readonly machines?: readonly string[];
   /** Counters `Counters/C0` …, each incremented at `rate` Hz. */
   readonly items?: number;
+  /** Steps a second; default 2. */
   readonly rate?: number;
   readonly seed?: number;
   /** Application namespaces in their order, which gives them their indices. */
   readonly namespaces?: readonly string[];
-  /** `all`: Sign and SignAndEncrypt beside None. Default `none`. */
-  readonly security?: 'none' | 'all';
+  /** `all`: Sign and SignAndEncrypt beside None. `only`: without None. Default `none`. */
+  readonly security?: 'none' | 'all' | 'only';
   /** User names and passwords; with them, nobody is let in without. */
   readonly users?: Readonly<Record<string, string>>;
+  /** For its certificates; a temporary one otherwise. */
+  readonly folder?: string;
   readonly maxSessions?: number;
+  /** E.g. `{ maxNodesPerRead: 10, maxMonitoredItemsPerCall: 20 }`. */
+  readonly operationLimits?: Readonly<Record<string, number>>;
+  /** Default true; else CreateSubscription is an unknown service. */
+  readonly canSubscribe?: boolean;
   readonly onProduced?: (produced: ProducedItem) => void;
 }
 
-/** An OPC UA server with CNCs, made with node-opcua. `stop` and `start` are a restart: another session, other indices if wanted. */
+/**
+ * An OPC UA server with CNCs, made with node-opcua. `stop` and `start` are a restart: its sessions are gone, its
+ * namespaces may have other indices, its machines and counters have lived on.
+ */
 export class SimulatedOpcuaServer {
   readonly #options: SimulatedOpcuaOptions;
+  readonly #machines: readonly SimulatedCnc[];
+  readonly #troubles = new Map<string, ServiceTrouble>();
+  readonly #counts: number[];
+  readonly #stamps = new Map<string, number>();
   #namespaces: readonly string[];
-  #server: OPCUAServer | undefined;
+  #server: FaultyServer | undefined;
   #folder: string | undefined;
   #port: number;
-  #models: CncModel[] = [];
   #counters: UAVariable[] = [];
-  readonly #counts: number[];
-  #timers: NodeJS.Timeout[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #isRunning = false;
   #sessionsBefore = 0;
-  readonly #latest = new Map<string, string>();
-  readonly #stamps = new Map<string, number>();
-  readonly #faults = new Map<string, 'BadSensorFailure' | 'BadDeviceFailure' | 'UncertainLastUsableValue'>();
   /** Milliseconds by which the machines' clocks are wrong. */
   skew = 0;
 
   constructor(options: SimulatedOpcuaOptions = {}) {
     this.#options = options;
+    const { machines = ['cnc-1'], seed = 1, items = 0, canSubscribe = true } = options;
     this.#port = options.port ?? 0;
-    this.#namespaces = options.namespaces ?? [MACHINES_URI, ...OTHERS];
-    this.#counts = Array.from({ length: options.items ?? 0 }, () => 0);
+    this.#namespaces = options.namespaces ?? [MACHINES_URI, ...OTHER_URIS];
+    this.#counts = Array.from({ length: items }, () => 0);
+    const stamp = (key: string) => this.#stamp(key);
+    this.#machines = machines.map(
+      (name, i) => new SimulatedCnc(name, seed + i, stamp, (written) => this.#tell(name, written)),
+    );
+    if (!canSubscribe) this.disturb('CreateSubscription', { kind: 'refuse', status: 'BadServiceUnsupported' });
   }
 
   /** opc.tcp://host:port */
@@ -94,86 +112,43 @@ export class SimulatedOpcuaServer {
     return this.#server?.engine.currentSubscriptionCount ?? 0;
   }
 
-  /** @param namespaces another order of the namespaces from now on */
+  /** @param namespaces another order of the namespaces from now on. Resolves to the URL */
   async start(namespaces: readonly string[] = this.#namespaces): Promise<string> {
     this.#namespaces = namespaces;
-    const {
-      host = '127.0.0.1',
-      machines = ['cnc-1'],
-      security = 'none',
-      users,
-      maxSessions = 20,
-      seed = 1,
-    } = this.#options;
-    this.#folder ??= await mkdtemp(join(tmpdir(), 'simulated-opcua-'));
-    const certificates = new OPCUACertificateManager({
-      rootFolder: this.#folder,
-      automaticallyAcceptUnknownCertificate: true,
-      disableFileWatchers: true,
-    });
-    const isSecure = security === 'all';
-    const server = new OPCUAServer({
-      host,
-      hostname: host,
-      port: this.#port,
-      serverCertificateManager: certificates,
-      userCertificateManager: certificates,
-      allowAnonymous: users === undefined,
-      ...(users === undefined
-        ? {}
-        : { userManager: { isValidUser: (name: string, password: string) => users[name] === password } }),
-      securityModes: isSecure
-        ? [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt]
-        : [MessageSecurityMode.None],
-      securityPolicies: isSecure
-        ? [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes128_Sha256_RsaOaep]
-        : [SecurityPolicy.None],
-      serverCapabilities: { maxSessions },
-      buildInfo: {
-        productName: 'Simulated CNC server',
-        manufacturerName: 'Simulated Machines',
-        productUri: 'urn:simulator:product',
-        softwareVersion: '1.0',
-      },
-    } as never);
+    const server = new FaultyServer(await this.#serverOptions(), this.#troubles);
     await server.initialize();
     const space = server.engine.addressSpace;
     if (space === null) throw new Error('the server has no address space');
+    space.installAlarmsAndConditionsService();
     for (const uri of this.#namespaces) space.registerNamespace(uri);
     const namespace = space.getNamespace(MACHINES_URI) as Namespace;
+    const types = await addDataTypes(namespace);
     const folder = namespace.addFolder(space.rootFolder.objects, { browseName: 'Machines', nodeId: 's=Machines' });
-    this.#models = machines.map((name, i) => new CncModel(namespace, folder, name, seed + i));
-    const counters = namespace.addFolder(space.rootFolder.objects, { browseName: 'Counters', nodeId: 's=Counters' });
-    this.#counters = this.#counts.map((_, i) =>
-      namespace.addVariable({
-        componentOf: counters,
-        browseName: `C${i}`,
-        nodeId: `s=C${i}`,
-        dataType: 'UInt32',
-        minimumSamplingInterval: 0,
-        value: { dataType: DataType.UInt32, value: 0 },
-      }),
-    );
+    const nodes = this.#machines.map(({ name, serial }) => new CncNodes(namespace, folder, types, name, serial));
+    this.#addCounters(namespace);
     await server.start();
     this.#server = server;
-    this.#port = Number(new URL(server.getEndpointUrl()).port);
-    for (const model of this.#models) this.#write(model, 0, true);
+    this.#port = server.endpoints[0]?.port ?? 0;
+    for (const [i, machine] of this.#machines.entries()) machine.attach(nodes[i] as CncNodes);
     if (this.#isRunning) this.#begin();
     return this.url;
   }
 
+  /** Its certificates stay, for the next start. */
   async stop(): Promise<void> {
     this.#halt();
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;
     this.#sessionsBefore += server.engine.cumulatedSessionCount;
+    server.forget();
     await server.shutdown(0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
   }
 
   /** Lets the machines work until `pause`. */
@@ -187,55 +162,126 @@ export class SimulatedOpcuaServer {
     this.#halt();
   }
 
-  /** Ends all sessions and their subscriptions, as an operator of the server can. */
-  killSessions(): void {
-    const engine = this.#server?.engine;
-    for (const session of Object.values(
-      (engine as unknown as { _sessions: Record<string, { authenticationToken: never }> })?._sessions ?? {},
-    )) {
-      engine?.closeSession(session.authenticationToken, true, 'Terminated');
-    }
+  /** Lets so many seconds pass at once. */
+  step(seconds: number): void {
+    for (const machine of this.#machines) machine.step(seconds);
+    for (const [i, node] of this.#counters.entries()) this.#count(i, node);
   }
 
-  /** A variable gives this status from now on, until `heal`. */
-  fail(
-    machine: string,
-    path: string,
-    status: 'BadSensorFailure' | 'BadDeviceFailure' | 'UncertainLastUsableValue',
-  ): void {
-    this.#faults.set(`${machine}/${path}`, status);
-    this.#latest.delete(`${machine}/${path}`);
+  /** Ends all sessions, as an operator of the server can; their subscriptions as well unless they are to be kept. */
+  killSessions({ keepSubscriptions = false } = {}): void {
+    const engine = this.#server?.engine;
+    for (const { authenticationToken } of this.#openSessions())
+      engine?.closeSession(authenticationToken, !keepSubscriptions, 'Terminated');
+  }
+
+  /** Ends all subscriptions without a word; the sessions stay. */
+  killSubscriptions(): void {
+    for (const session of this.#openSessions())
+      for (const { id } of [...session.publishEngine.subscriptions]) session.deleteSubscription(id);
+  }
+
+  /** A service, e.g. `Read` or `Publish`, does not do what it should until it is `cured`. Restarts do not help. */
+  disturb(service: string, trouble: ServiceTrouble): void {
+    this.#troubles.set(service, trouble);
+  }
+
+  cure(service: string): void {
+    this.#troubles.delete(service);
+    this.#server?.release(service);
+  }
+
+  /** A variable has this status from the next step on, until `heal`. */
+  fail(machine: string, path: string, status: StatusName): void {
+    this.#machine(machine).fail(path, status);
   }
 
   heal(machine: string, path: string): void {
-    this.#faults.delete(`${machine}/${path}`);
-    this.#latest.delete(`${machine}/${path}`);
+    this.#machine(machine).heal(path);
   }
 
   /** Takes a machine's variable out of the address space. */
   remove(machine: string, path: string): void {
-    const model = this.#models.find(({ name }) => name === machine);
-    const item = model?.items.get(path);
-    if (model === undefined || item === undefined) throw new Error(`there is no ${machine}/${path}`);
-    item.node.addressSpace.deleteNode(item.node);
-    model.forget(path);
+    this.#machine(machine).remove(path);
+  }
+
+  /** Puts a variable back that was taken out, under the same id. */
+  restore(machine: string, path: string): void {
+    this.#machine(machine).restore(path);
+  }
+
+  async #serverOptions() {
+    const { host = '127.0.0.1', hostname = host, security = 'none', users, maxSessions = 20 } = this.#options;
+    if (this.#options.folder === undefined) this.#folder ??= await mkdtemp(join(tmpdir(), 'simulated-opcua-'));
+    const certificates = new OPCUACertificateManager({
+      rootFolder: this.#options.folder ?? this.#folder ?? '',
+      automaticallyAcceptUnknownCertificate: true,
+      disableFileWatchers: true,
+    });
+    const plain = security === 'only' ? [] : [MessageSecurityMode.None];
+    const secure = security === 'none' ? [] : [MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt];
+    return {
+      host,
+      hostname,
+      port: this.#port,
+      serverCertificateManager: certificates,
+      userCertificateManager: certificates,
+      allowAnonymous: users === undefined,
+      userManager: { isValidUser: (name: string, password: string) => users?.[name] === password },
+      securityModes: [...plain, ...secure],
+      securityPolicies: [
+        ...plain.map(() => SecurityPolicy.None),
+        ...(security === 'none' ? [] : [SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes128_Sha256_RsaOaep]),
+      ],
+      serverCapabilities: { maxSessions, operationLimits: { ...this.#options.operationLimits } },
+      serverInfo: { applicationName: { text: 'Simulated CNC server' }, productUri: 'urn:simulator:product' },
+      buildInfo: {
+        productName: 'Simulated CNC server',
+        manufacturerName: 'Simulated Machines',
+        productUri: 'urn:simulator:product',
+        softwareVersion: '1.0',
+      },
+      // Nobody is told of it.
+      discoveryServerEndpointUrl: '',
+    };
+  }
+
+  #addCounters(namespace: Namespace): void {
+    const { objects } = namespace.addressSpace.rootFolder;
+    const folder = namespace.addFolder(objects, { browseName: 'Counters', nodeId: 's=Counters' });
+    this.#counters = this.#counts.map((value, i) =>
+      namespace.addVariable({
+        componentOf: folder,
+        browseName: `C${i}`,
+        nodeId: `s=C${i}`,
+        dataType: 'UInt32',
+        minimumSamplingInterval: 0,
+        value: { dataType: DataType.UInt32, value },
+      }),
+    );
+  }
+
+  /** node-opcua tells its sessions only so. */
+  #openSessions(): ServerSession[] {
+    const engine = this.#server?.engine as unknown as { _sessions: Record<string, ServerSession> } | undefined;
+    return Object.values(engine?._sessions ?? {});
+  }
+
+  #machine(name: string): SimulatedCnc {
+    const machine = this.#machines.find((one) => one.name === name);
+    if (machine === undefined) throw new RangeError(`there is no ${name}`);
+    return machine;
   }
 
   #begin(): void {
     this.#halt();
-    const { rate = 2 } = this.#options;
-    const every = 1000 / rate;
-    this.#timers = [
-      setInterval(() => {
-        for (const model of this.#models) this.#write(model, every / 1000, false);
-        for (const [i, node] of this.#counters.entries()) this.#count(i, node);
-      }, every),
-    ];
+    const seconds = 1 / (this.#options.rate ?? 2);
+    this.#timer = setInterval(() => this.step(seconds), seconds * 1000);
   }
 
   #halt(): void {
-    for (const timer of this.#timers) clearInterval(timer);
-    this.#timers = [];
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #count(i: number, node: UAVariable): void {
@@ -244,34 +290,12 @@ export class SimulatedOpcuaServer {
     const path = `C${i}`;
     const sourceTimestamp = this.#stamp(path);
     node.setValueFromSource({ dataType: DataType.UInt32, value }, StatusCodes.Good, sourceTimestamp);
-    this.#options.onProduced?.({ machine: '', path, nodeId: `nsu=${MACHINES_URI};s=${path}`, value, sourceTimestamp });
+    this.#tell('', { path, value, status: 'Good', sourceTimestamp });
   }
 
-  /** Writes what has changed, each with a time of its own. */
-  #write(model: CncModel, seconds: number, all: boolean): void {
-    for (const [path, value] of Object.entries(model.step(seconds))) {
-      const item = model.items.get(path);
-      if (item === undefined) continue;
-      const key = `${model.name}/${path}`;
-      const fault = this.#faults.get(key);
-      const text = JSON.stringify([value, fault]);
-      if (!all && this.#latest.get(key) === text) continue;
-      this.#latest.set(key, text);
-      const sourceTimestamp = this.#stamp(key);
-      const variant = {
-        dataType: item.dataType,
-        value,
-        ...(Array.isArray(value) ? { arrayType: VariantArrayType.Array, value: Float64Array.from(value) } : {}),
-      };
-      item.node.setValueFromSource(variant as never, StatusCodes[fault ?? 'Good'], sourceTimestamp);
-      this.#options.onProduced?.({
-        machine: model.name,
-        path,
-        nodeId: `nsu=${MACHINES_URI};s=${key.replaceAll('/', '.')}`,
-        value,
-        sourceTimestamp,
-      });
-    }
+  #tell(machine: string, written: Written): void {
+    const name = machine === '' ? written.path : `${machine}.${written.path.replaceAll('/', '.')}`;
+    this.#options.onProduced?.({ machine, nodeId: `nsu=${MACHINES_URI};s=${name}`, ...written });
   }
 
   /** Now, and never the same twice for a variable. */
