@@ -10,7 +10,9 @@ export type Segment =
   | { readonly name: string; readonly namespace: number | undefined; readonly isPattern: boolean };
 
 /** Why a text is no address. */
-export class AddressError extends Error {}
+export class AddressError extends Error {
+  override name = 'AddressError';
+}
 
 const ID =
   /^(?:nsu=(?<uri>[^;]+);|ns=(?<index>\d{1,5});)?(?<identifier>(?:i=\d{1,10}|s=.+|g=[0-9a-fA-F-]{36}|b=[A-Za-z0-9+/]+=*))$/s;

@@ -44,7 +44,8 @@ export async function resolve(options: ResolveOptions, signal: AbortSignal): Pro
   for (const folder of settings.folders) {
     for (const { nodeId, signal: name, source, problem } of await list(folder, options, signal)) {
       if (nodeId !== undefined && nodes.has(nodeId.toString())) continue;
-      if (items.length - Object.keys(settings.signals).length >= settings.limit) return items;
+      if (items.length - Object.keys(settings.signals).length >= settings.limit)
+        return [...items, tooMany(folder, settings)];
       const reason = problem ?? reserved(name, taken, settings);
       if (nodeId !== undefined) nodes.add(nodeId.toString());
       const item: Item = {
@@ -59,6 +60,11 @@ export async function resolve(options: ResolveOptions, signal: AbortSignal): Pro
     }
   }
   return items;
+}
+
+function tooMany({ node, ...own }: FolderSettings, settings: OpcuaSettings): Item {
+  const problem = `folders give more than ${settings.limit} signals: raise limit, or name the folders more exactly`;
+  return { signal: node.text, source: 'limit', nodeId: undefined, problem, watch: watchOf({ node, ...own }, settings) };
 }
 
 function reserved(name: string, taken: ReadonlyMap<string, Item>, { state }: OpcuaSettings): string | undefined {

@@ -27,6 +27,7 @@ export interface ServerOptions {
   readonly counters?: number;
   readonly users?: Readonly<Record<string, string>>;
   readonly maxSessions?: number;
+  readonly maxSubscriptions?: number;
   readonly isSecure?: boolean;
 }
 
@@ -58,7 +59,9 @@ export class MillServer {
         : [SecurityPolicy.None],
       serverInfo: { applicationUri: 'urn:test:mill' },
       buildInfo: { productName: 'Mill', manufacturerName: 'Acme' },
-      serverCapabilities: { maxSessions: options.maxSessions ?? 50 },
+      serverCapabilities: {
+        maxSessions: options.maxSessions ?? 50,
+      },
       allowAnonymous: options.users === undefined,
       userManager: { isValidUser: (name: string, password: string) => options.users?.[name] === password },
       discoveryServerEndpointUrl: 'opc.tcp://127.0.0.1:1',
@@ -114,6 +117,8 @@ export class MillServer {
       this.sessionsCreated += 1;
     });
     await server.start();
+    const { maxSubscriptions } = this.#options;
+    if (maxSubscriptions !== undefined) server.engine.serverCapabilities.maxSubscriptions = maxSubscriptions;
     return this;
   }
 
