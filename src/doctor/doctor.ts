@@ -1,3 +1,4 @@
+import { untilAborted } from '../abort.ts';
 import type { ConfigError } from '../config/load.ts';
 import type { Config, MachineConfig } from '../config/schema.ts';
 import type { DriverModule } from '../drivers/driver.ts';
@@ -6,7 +7,7 @@ import { type Check, GROUPS, type Section } from './check.ts';
 import { diskSection } from './disk.ts';
 import { rateOf, skewOf } from './judge-machine.ts';
 import type { Watched } from './machine-record.ts';
-import { machineSections } from './machines.ts';
+import { loadDrivers, machineSections } from './machines.ts';
 import { outageSection } from './outage.ts';
 import { permissionsSection } from './permissions.ts';
 import { runSection } from './run-section.ts';
@@ -52,7 +53,9 @@ export async function examine(setup: DoctorSetup, listener: DoctorListener, sign
   const watched = new Map<string, Watched>();
   const ids = machines.map(({ id }) => id);
   const watching = machineSections(machines, {
-    ...setup,
+    config,
+    duration: setup.duration,
+    loaded: await untilAborted(loadDrivers(machines, setup.drivers), signal),
     watched: (machine, what) => watched.set(machine, what),
   });
   const beside = [

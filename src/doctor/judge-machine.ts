@@ -10,6 +10,8 @@ const ABSURD: Readonly<Record<string, number>> = { rpm: 60_000, feed_mm_min: 240
 const CANONICAL = ['rpm', 'feed_mm_min', 'state', 'available'];
 /** Time stamps that differ by less agree: network and polling take their time, too. */
 const SKEW_MS = 5000;
+/** Of a value that is shown. */
+const DIGITS = 6;
 /** Facts of a machine that are told. */
 const MAX_FACTS = 5;
 
@@ -119,7 +121,7 @@ function missing({ signals }: MachineRecord): Finding[] {
 function plausible(name: string, signal: SignalRecord | undefined): Finding[] {
   if (signal === undefined || signal.last.v === null) return [];
   const { v } = signal.last;
-  const text = `reads ${valueText(v, undefined)}`;
+  const text = `reads ${valueText(typeof v === 'number' ? Number(v.toPrecision(DIGITS)) : v, undefined)}`;
   if (typeof v !== 'number')
     return [{ name, level: 'warn', text: `${text}, which is no number`, hint: 'check its mapping' }];
   if (v >= 0 && v <= (ABSURD[name] ?? 0)) return [{ name, level: 'good', text }];

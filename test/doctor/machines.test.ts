@@ -3,7 +3,7 @@ import { type AgentOptions, SimulatedAgent } from '../../simulator/mtconnect/age
 import { startProxy } from '../../simulator/proxy.ts';
 import type { Finding } from '../../src/doctor/check.ts';
 import type { Watched } from '../../src/doctor/machine-record.ts';
-import { machineSections } from '../../src/doctor/machines.ts';
+import { loadDrivers, machineSections } from '../../src/doctor/machines.ts';
 import type { Driver, DriverModule } from '../../src/drivers/driver.ts';
 import { settings } from '../../src/drivers/mtconnect/settings.ts';
 import { Device } from '../drivers/modbus/device.ts';
@@ -22,7 +22,7 @@ async function examined(
   const watched = new Map<string, Watched>();
   const sections = machineSections(setup.config.machines, {
     config: setup.config,
-    drivers: { ...setup.drivers, ...drivers },
+    loaded: await loadDrivers(setup.config.machines, { ...setup.drivers, ...drivers }),
     duration,
     watched: (id, what) => watched.set(id, what),
   });
