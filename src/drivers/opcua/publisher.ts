@@ -51,8 +51,9 @@ export class Publisher {
   #failure: { readonly error: unknown } | undefined;
   #wake = Promise.withResolvers<void>();
   #keepAlive: NodeJS.Timeout | undefined;
-  /** When anything was last heard from the server, by our clock. */
+  /** When anything was last heard from the server: by our clock, and by `performance.now()`, which nobody sets. */
   heard: number;
+  heardAt = performance.now();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -83,7 +84,7 @@ export class Publisher {
 
   /** The notification with this number was yielded. */
   acknowledge(sequence: number): void {
-    this.#unacknowledged.push({ sequence, at: this.#options.now() });
+    this.#unacknowledged.push({ sequence, at: performance.now() });
   }
 
   /** A notification that went missing; undefined where the server no longer has it. */
@@ -92,7 +93,7 @@ export class Publisher {
     const request = new RepublishRequest({ subscriptionId: subscription, retransmitSequenceNumber: sequence });
     try {
       const response = await link.request<RepublishResponse>(request);
-      this.heard = this.#options.now();
+      this.#hear();
       return response.notificationMessage;
     } catch (error) {
       if (error instanceof ServiceError && error.status === 'BadMessageNotAvailable') return undefined;
@@ -105,7 +106,7 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
-    const { link, subscription, publishTimeout, now } = this.#options;
+    const { link, subscription, publishTimeout } = this.#options;
     const acknowledged = this.#toAcknowledge();
     const request = new PublishRequest({
       subscriptionAcknowledgements: acknowledged.map(({ sequence }) => ({
@@ -116,7 +117,7 @@ export class Publisher {
     this.#underWay += 1;
     try {
       const response = await link.request<PublishResponse>(request, publishTimeout);
-      this.heard = now();
+      this.#hear();
       if (response.subscriptionId === subscription) {
         this.#arrived.push({
           message: response.notificationMessage,
@@ -133,6 +134,11 @@ export class Publisher {
     }
   }
 
+  #hear(): void {
+    this.heard = this.#options.now();
+    this.heardAt = performance.now();
+  }
+
   #fail(error: unknown): void {
     const status = error instanceof ServiceError ? error.status : undefined;
     if (status === 'BadTooManyPublishRequests' && this.#depth > 1) this.#depth -= 1;
@@ -140,7 +146,7 @@ export class Publisher {
   }
 
   #toAcknowledge() {
-    const due = this.#options.now() - ACKNOWLEDGE_LAG_MS;
+    const due = performance.now() - ACKNOWLEDGE_LAG_MS;
     const count = this.#unacknowledged.findIndex(({ at }) => at > due);
     const old = count < 0 ? this.#unacknowledged.length : count;
     return this.#unacknowledged.splice(0, Math.max(old, this.#unacknowledged.length - MAX_UNACKNOWLEDGED));

@@ -43,7 +43,7 @@ export class Subscriber {
   readonly #signal: AbortSignal;
   #survey: Survey;
   #position: Position | undefined;
-  /** When the consumer last came back for more, and when the server's clock last ticked. */
+  /** When the consumer last came back for more, the server's clock last ticked, and nodes were last resolved: `performance.now()`. */
   #pulled = 0;
   #ticked = 0;
   #isModelChanged = false;
@@ -54,7 +54,7 @@ export class Subscriber {
     this.#signal = signal;
     this.#survey = options.survey;
     this.#position = options.position;
-    this.#lastResolved = this.#now;
+    this.#lastResolved = performance.now();
   }
 
   async *run(): AsyncGenerator<Reading> {
@@ -107,7 +107,7 @@ export class Subscriber {
     if (position.startTime === null || position.items !== fingerprint(items) || life.subscribed?.isSuspect)
       return undefined;
     const { subscription } = position;
-    if (!(await transfer(options, subscription).catch(() => false))) return undefined;
+    if (!(await transfer(options, subscription))) return undefined;
     const subscribed = kept ?? (await recollect(options, items, { ...position, subscription }));
     if (subscribed === undefined) await remove(link, subscription);
     return subscribed;
@@ -115,7 +115,7 @@ export class Subscriber {
 
   async #resolve(): Promise<Item[]> {
     const { link, settings, context } = this.#options;
-    this.#lastResolved = this.#now;
+    this.#lastResolved = performance.now();
     this.#isModelChanged = false;
     const nodesPerCall = Math.min(settings.itemsPerCall, this.#survey.limits.browse);
     const browser = new Browser({ link, nodesPerCall, tell: (line) => context.log.info(line) });
@@ -132,8 +132,8 @@ export class Subscriber {
       publishTimeout: 4 * keepAlive + settings.requestTimeout,
       now: () => this.#now,
     });
-    this.#pulled = this.#now;
-    this.#ticked = this.#now;
+    this.#pulled = performance.now();
+    this.#ticked = this.#pulled;
     publisher.start();
     return publisher;
   }
@@ -206,7 +206,7 @@ export class Subscriber {
       const overflow = this.#options.life.overflows.take(this.#now);
       if (overflow !== undefined) yield* this.#pass({ observations: [], events: [overflow] });
       this.#watchSilence(subscribed, publisher);
-      if (this.#now - this.#lastResolved < settings.retryItems) continue;
+      if (performance.now() - this.#lastResolved < settings.retryItems) continue;
       if (this.#isModelChanged) return;
       if (yield* this.#retry(subscribed)) return;
     }
@@ -266,7 +266,7 @@ export class Subscriber {
     // One that is asked for again tells of a loss that was mended by taking it back.
     const isOld = arrived === undefined && ended === TRANSFERRED;
     if (ended !== undefined && !isOld) throw this.#ended(subscribed, ended);
-    if (isTick) this.#ticked = now;
+    if (isTick) this.#ticked = performance.now();
     this.#isModelChanged ||= isModelChanged;
     this.#position = { ...this.#place(subscribed, arrived ?? now), sequence: message.sequenceNumber };
     yield* this.#pass({ observations, events: notices, cursor: toCursor(this.#position) });
@@ -287,7 +287,7 @@ export class Subscriber {
     const refused = subscribed.items.flatMap((item, i) =>
       refusal(item, subscribed.watched.get(i)) === undefined ? [] : [i],
     );
-    this.#lastResolved = this.#now;
+    this.#lastResolved = performance.now();
     if (refused.length === 0) return false;
     const { link, settings, life } = this.#options;
     const items = await this.#resolve();
@@ -314,8 +314,8 @@ export class Subscriber {
   /** @throws Fault when the server has been silent for too long while it was asked */
   #watchSilence(subscribed: Subscribed, publisher: Publisher): void {
     const { url, dataAge } = this.#options.settings;
-    const now = this.#now;
-    const silent = now - Math.max(publisher.heard, this.#pulled);
+    const now = performance.now();
+    const silent = now - Math.max(publisher.heardAt, this.#pulled);
     if (silent > dataAge) {
       const hint = 'check that the server runs and the network; it is connected anew';
       throw new Fault('machine', `${url}: nothing from the server for ${Math.round(silent / 1000)} s`, { hint });
@@ -342,9 +342,9 @@ export class Subscriber {
   }
 
   async *#pass(reading: Reading): AsyncGenerator<Reading> {
-    const begun = this.#now;
+    const begun = performance.now();
     yield reading;
-    this.#pulled = this.#now;
+    this.#pulled = performance.now();
     // What nobody pulls cannot tick.
     this.#ticked += this.#pulled - begun;
   }

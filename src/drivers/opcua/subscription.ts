@@ -1,4 +1,7 @@
 import {
+  type CallMethodResult,
+  CallRequest,
+  type CallResponse,
   CreateSubscriptionRequest,
   type CreateSubscriptionResponse,
   DeleteSubscriptionsRequest,
@@ -13,6 +16,7 @@ import { fingerprint, type Item } from './items.ts';
 import type { Subscribed } from './life.ts';
 import type { Link } from './link.ts';
 import { type MonitorOptions, type Watched, watch, watchServer } from './monitored.ts';
+import { ServiceError } from './service-error.ts';
 import type { OpcuaSettings } from './settings.ts';
 import { read, type Survey } from './survey.ts';
 
@@ -87,8 +91,13 @@ export function monitorOf({ link, settings, survey }: SubscriptionOptions, subsc
 /** Takes a subscription over from another session; false where the server no longer has it or does not allow it. */
 export async function transfer({ link }: SubscriptionOptions, subscription: number): Promise<boolean> {
   const request = new TransferSubscriptionsRequest({ subscriptionIds: [subscription], sendInitialValues: false });
-  const response = await link.request<TransferSubscriptionsResponse>(request);
-  return response.results?.[0]?.statusCode.isGoodish() ?? false;
+  try {
+    const response = await link.request<TransferSubscriptionsResponse>(request);
+    return response.results?.[0]?.statusCode.isGoodish() ?? false;
+  } catch (error) {
+    if (error instanceof ServiceError) return false;
+    throw error;
+  }
 }
 
 /**
@@ -101,12 +110,8 @@ export async function recollect(
   { subscription, items: print }: Position & { readonly subscription: number },
 ): Promise<Subscribed | undefined> {
   const { link, settings, survey } = options;
-  const result = await link.session.call({
-    objectId: resolveNodeId(SERVER),
-    methodId: resolveNodeId(GET_MONITORED_ITEMS),
-    inputArguments: [{ dataType: 'UInt32', value: subscription }],
-  });
-  if (!result.statusCode.isGoodish()) return undefined;
+  const result = await monitoredItems(link, subscription);
+  if (!result?.statusCode.isGoodish()) return undefined;
   const [ids, handles] = (result.outputArguments ?? []).map(({ value }) => Array.from(value as Iterable<number>));
   if (ids === undefined || handles === undefined) return undefined;
   const watched = new Map<number, Watched>();
@@ -139,6 +144,25 @@ export async function recollect(
   };
 }
 
+/** Handles at the server and ours of the items of a subscription (OPC UA Part 5, 9.1); undefined where it cannot be called. */
+async function monitoredItems(link: Link, subscription: number): Promise<CallMethodResult | undefined> {
+  const request = new CallRequest({
+    methodsToCall: [
+      {
+        objectId: resolveNodeId(SERVER),
+        methodId: resolveNodeId(GET_MONITORED_ITEMS),
+        inputArguments: [{ dataType: 'UInt32', value: subscription }],
+      },
+    ],
+  });
+  try {
+    return (await link.request<CallResponse>(request)).results?.[0];
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined;
+    throw error;
+  }
+}
+
 /** The state's rule with the present values of its signals, which nobody sends again. */
 async function primed(
   link: Link,
@@ -147,11 +171,11 @@ async function primed(
 ): Promise<StateFromRule | undefined> {
   if (state === undefined) return undefined;
   const rule = new StateFromRule(state);
-  const inputs = new Set(stateInputs(state));
-  const wanted = items.filter(
-    ({ signal, nodeId }) => inputs.has(signal.split('.')[0] ?? '') || (inputs.has(signal) && nodeId),
-  );
-  const found = wanted.flatMap((item) => (item.nodeId === undefined ? [] : [{ item, node: item.nodeId.toString() }]));
+  const inputs = stateInputs(state);
+  const found = items.flatMap((item) => {
+    const isInput = inputs.some((input) => input === item.signal || input.startsWith(`${item.signal}.`));
+    return isInput && item.nodeId !== undefined ? [{ item, node: item.nodeId.toString() }] : [];
+  });
   if (found.length === 0) return rule;
   const now = Date.now();
   const values = await read(
