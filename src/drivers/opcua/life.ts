@@ -28,7 +28,7 @@ export interface Subscribed {
   readonly badValues: Set<number>;
   /** Monitored items whose node is gone, to be taken away. */
   readonly dead: number[];
-  /** It went silent: it is not taken up again. */
+  /** It went silent or was ended: it is not taken up again. */
   isSuspect: boolean;
 }
 

@@ -8,6 +8,7 @@ import {
 } from 'node-opcua-client';
 import type { Link } from './link.ts';
 import { ServiceError } from './service-error.ts';
+import { remove } from './subscription.ts';
 import { read } from './survey.ts';
 
 /** Requests that wait at the server: one is always there while another is on its way. It is the look-ahead as well. */
@@ -50,6 +51,7 @@ export class Publisher {
   #depth = IN_FLIGHT;
   #failure: { readonly error: unknown } | undefined;
   #wake = Promise.withResolvers<void>();
+  #isStopped = false;
   #keepAlive: NodeJS.Timeout | undefined;
   /** When anything was last heard from the server: by our clock, and by `performance.now()`, which nobody sets. */
   heard: number;
@@ -66,6 +68,7 @@ export class Publisher {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#keepAlive);
   }
 
@@ -123,6 +126,9 @@ export class Publisher {
           message: response.notificationMessage,
           available: response.availableSequenceNumbers ?? [],
         });
+      } else if (!this.#isStopped) {
+        // Left behind by an attempt that failed half-way; our requests would keep it alive.
+        await remove(link, response.subscriptionId);
       }
     } catch (error) {
       // Not sent, or not taken: they are sent again.

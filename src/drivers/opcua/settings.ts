@@ -77,14 +77,17 @@ export const settings = z.object({
     .describe('Address of the server, port 4840 unless it says another'),
   security: z
     .strictObject({
-      mode: z.enum(['none', 'sign', 'signAndEncrypt']).default('signAndEncrypt'),
+      mode: z.enum(['none', 'sign', 'signAndEncrypt']).default('signAndEncrypt').describe('Of every message'),
       policy: z.enum(POLICIES).optional().describe('Default: the strongest that the server offers'),
     })
     .default({ mode: 'none' })
     .describe('Left out: none, with a notice where the server offers better; never chosen by itself'),
   auth: z
     .union([
-      z.strictObject({ username: z.string().min(1), password: secret() }),
+      z.strictObject({
+        username: z.string().min(1).describe('Of a user that may read'),
+        password: secret().describe('Reference to its password, e.g. ${env:MILL_PASSWORD}'),
+      }),
       z.strictObject({
         certificate: filePath('certificate').describe('PEM file of the user’s certificate'),
         key: filePath('key').describe('PEM file of its key'),

@@ -12,6 +12,7 @@ import { digest, valuesOf } from './notifications.ts';
 import { Publisher } from './publisher.ts';
 import { modelOf, once, refusal, refusals, revisions } from './reports.ts';
 import { resolve } from './resolve.ts';
+import { ServiceError } from './service-error.ts';
 import type { OpcuaSettings } from './settings.ts';
 import { create, monitorOf, recollect, remove, transfer } from './subscription.ts';
 import { type Survey, survey as surveyOf } from './survey.ts';
@@ -20,6 +21,8 @@ import { type Survey, survey as surveyOf } from './survey.ts';
 const MAX_REPUBLISHED = 1000;
 /** The subscription is now another session's, or waits for one. */
 const TRANSFERRED = 'GoodSubscriptionTransferred';
+/** The server has ended the subscription; its session may live on. */
+const SUBSCRIPTION_GONE: ReadonlySet<string> = new Set(['BadNoSubscription', 'BadSubscriptionIdInvalid']);
 /** Ticks of the server's clock that may be late before its values count as standing still. */
 const MISSED_BEATS = 3;
 /** The watchdogs are looked at this often, at least. */
@@ -67,6 +70,9 @@ export class Subscriber {
         yield this.#first(subscribed, isContinued);
         if (isContinued) yield* this.#catchUp(subscribed, publisher);
         yield* this.#follow(subscribed, publisher);
+      } catch (error) {
+        if (error instanceof ServiceError && SUBSCRIPTION_GONE.has(error.status)) subscribed.isSuspect = true;
+        throw error;
       } finally {
         publisher.stop();
       }
