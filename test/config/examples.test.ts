@@ -39,7 +39,7 @@ t.test('the examples load as they are', async (t) => {
 });
 
 t.test('the example is right with the settings that only a gateway has, too', async (t) => {
-  environment(t, { MQTT_PASSWORD: 'x', CREDENTIALS_DIRECTORY: undefined });
+  environment(t, { MQTT_PASSWORD: 'x', MILL_PASSWORD: 'x', CREDENTIALS_DIRECTORY: undefined });
   const { errors, warnings } = load(t.testdir(), whole, { absent: 'warning' });
   t.same(errors, []);
   t.match(warnings, [/machines\[0\].ca/, /tls.ca/, /tls.cert/, /tls.key/]);

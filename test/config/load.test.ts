@@ -176,7 +176,7 @@ t.test('all mistakes of a file are told at once, in the order of the file', asyn
   const text = `gateway: { id: gw 01 }
 machines:
   - { id: a, driver: mtconnect, url: "http://a" }
-  - { id: a, driver: opcua }
+  - { id: a, driver: profinet }
 uplink:
   url: mqtt://broker
   tls: { ca: gone.pem, cafile: x }

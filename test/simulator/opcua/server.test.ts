@@ -1,29 +1,8 @@
-import { AttributeIds, type ClientSession, OPCUAClient } from 'node-opcua';
-import t, { type Test } from 'tap';
-import {
-  MACHINES_URI,
-  type ProducedItem,
-  type SimulatedOpcuaOptions,
-  SimulatedOpcuaServer,
-} from '../../simulator/opcua/server.ts';
-
-async function started(t: Test, options: SimulatedOpcuaOptions = {}): Promise<SimulatedOpcuaServer> {
-  const server = new SimulatedOpcuaServer(options);
-  t.teardown(() => server[Symbol.asyncDispose]());
-  await server.start();
-  return server;
-}
-
-/** A session of node-opcua's own client. */
-async function open(t: Test, url: string): Promise<ClientSession> {
-  const client = OPCUAClient.create({ endpointMustExist: false, connectionStrategy: { maxRetry: 0 } });
-  await client.connect(url);
-  t.teardown(() => client.disconnect());
-  return client.createSession();
-}
-
-const read = async (session: ClientSession, nodeId: string) =>
-  session.read({ nodeId, attributeId: AttributeIds.Value });
+import { MessageSecurityMode, OPCUACertificateManager, SecurityPolicy, UserTokenType } from 'node-opcua';
+import t from 'tap';
+import { CncLife } from '../../../simulator/opcua/cnc-life.ts';
+import { MACHINES_URI, type ProducedItem } from '../../../simulator/opcua/server.ts';
+import { open, read, started } from './client.ts';
 
 t.test('its machines have values with their own times, and every write is told', async (t) => {
   const produced: ProducedItem[] = [];
@@ -83,18 +62,44 @@ t.test('users are asked for', async (t) => {
   await t.rejects(open(t, server.url), /BadIdentityTokenRejected|BadUserAccessDenied|BadIdentityTokenInvalid|token/i);
 });
 
+t.test('a user who is known is let in', async (t) => {
+  const server = await started(t, { users: { op: 'secret' }, security: 'all' });
+  const session = await open(t, server.url, {
+    securityMode: MessageSecurityMode.Sign,
+    securityPolicy: SecurityPolicy.Basic256Sha256,
+    clientCertificateManager: new OPCUACertificateManager({
+      rootFolder: t.testdir(),
+      automaticallyAcceptUnknownCertificate: true,
+      disableFileWatchers: true,
+    }),
+    user: { type: UserTokenType.UserName, userName: 'op', password: 'secret' },
+  });
+  t.equal((await read(session, 'ns=2;s=cnc-1.Spindle.Override')).value.value, 100);
+});
+
 t.test('sessions can be killed', async (t) => {
   const server = await started(t);
-  const client = OPCUAClient.create({
-    endpointMustExist: false,
-    keepSessionAlive: false,
-    connectionStrategy: { maxRetry: 0 },
-  });
-  t.teardown(() => client.disconnect());
-  await client.connect(server.url);
-  await client.createSession();
+  const session = await open(t, server.url);
   t.equal(server.sessions, 1);
   server.killSessions();
   t.equal(server.sessions, 0);
   t.equal(server.sessionsCreated, 1);
+  await session.readNamespaceArray();
+  t.equal(server.sessionsCreated, 2, 'the client had to make another');
+});
+
+t.test('machines and counters live on while it restarts', async (t) => {
+  const server = await started(t, { items: 2 });
+  server.step(20);
+  const live = async () => {
+    const session = await open(t, server.url);
+    const values = await Promise.all(['C1', 'cnc-1.Axes.Y.Position'].map((name) => read(session, `ns=2;s=${name}`)));
+    return values.map(({ value }) => value.value);
+  };
+  const before = await live();
+  await server.stop();
+  await server.start();
+  t.same(await live(), before);
+  t.equal(before[0], 1);
+  t.not(before[1], new CncLife(1).step(0)['Axes/Y/Position'], 'not as at its beginning');
 });
