@@ -5,6 +5,7 @@ import type { DriverModule } from '../drivers/driver.ts';
 import { brokerSection } from './broker.ts';
 import { type Check, GROUPS, type Section } from './check.ts';
 import { diskSection } from './disk.ts';
+import { handOver } from './hand-over.ts';
 import { rateOf, skewOf } from './judge-machine.ts';
 import type { Watched } from './machine-record.ts';
 import { loadDrivers, machineSections } from './machines.ts';
@@ -91,6 +92,7 @@ export async function examine(setup: DoctorSetup, listener: DoctorListener, sign
   };
   await Promise.all([...beside.map(run), ...Array.from({ length: MACHINES_AT_ONCE }, lane)]);
   for (const section of afterwards) await run(section);
+  handOver(config.gateway.dataDir);
   return inOrder(checks, ids);
 }
 

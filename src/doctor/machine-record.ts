@@ -17,7 +17,7 @@ export class MachineRecord {
   readonly signals = new Map<string, SignalRecord>();
   readonly events: MachineEvent[] = [];
   model: MachineModel | undefined;
-  /** When the first values came. */
+  /** When the first values came; a driver's own word that the machine is not available is none. */
   firstAt: number | undefined;
   /** Whether anything had a value; `available` alone may be the driver's own. */
   hasValue = false;
@@ -34,7 +34,7 @@ export class MachineRecord {
     }
     if (observations.length === 0) return;
     const isFirst = this.firstAt === undefined;
-    this.firstAt ??= at;
+    if (!observations.every(isAbsence)) this.firstAt ??= at;
     for (const observation of observations) {
       const before = this.signals.get(observation.signal);
       const isOther = before !== undefined && !isSame(before.last, observation);
@@ -76,6 +76,10 @@ export interface Watched {
   readonly vitals: readonly Vital[];
   /** What the driver threw, if it ended by itself. */
   readonly fault?: unknown;
+}
+
+function isAbsence({ signal, v }: Observation): boolean {
+  return signal === 'available' && v === false;
 }
 
 function isSame(a: Observation, b: Observation): boolean {

@@ -136,6 +136,19 @@ t.test('a Modbus unit is judged by the same code', { buffered: true }, async (t)
   t.match(named(findings, 'missed polls'), { name: 'missed polls' }, 'its vitals');
 });
 
+t.test('an OPC UA server that is not there is told once', { buffered: true }, async (t) => {
+  const { found } = await examined(
+    t,
+    `[{ id: mill, driver: opcua, url: "opc.tcp://127.0.0.1:1", folders: [/Objects] }]`,
+    {
+      duration: 3000,
+    },
+  );
+  const [only, ...rest] = found.get('mill') ?? [];
+  t.match(only, { name: 'reachable', level: 'bad', text: /ECONNREFUSED|refused/, hint: /./ });
+  t.same(rest, []);
+});
+
 t.test(
   'a driver that hangs, and one that cannot be loaded, are each a fault and hold up nobody',
   { buffered: true },

@@ -1,0 +1,26 @@
+import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { handOver } from '../../src/doctor/hand-over.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+t.test('what root has made belongs to the owner of the data folder', { skip: !isRoot && 'needs root' }, async (t) => {
+  const folder = t.testdir({ 'outbox.db': '' });
+  const pki = join(folder, 'drivers/opcua/pki');
+  mkdirSync(pki, { recursive: true });
+  writeFileSync(join(pki, 'key.pem'), '');
+  chownSync(folder, 1234, 1235);
+  handOver(folder);
+  for (const path of ['drivers', 'drivers/opcua', 'drivers/opcua/pki', 'drivers/opcua/pki/key.pem']) {
+    t.match(statSync(join(folder, path)), { uid: 1234, gid: 1235 }, path);
+  }
+  t.match(statSync(join(folder, 'outbox.db')), { uid: 0 }, 'nothing else');
+});
+
+t.test('a folder that is not there, or has no drivers, is nothing to hand over', async (t) => {
+  const folder = t.testdir();
+  if (isRoot) chownSync(folder, 1234, 1235);
+  t.doesNotThrow(() => handOver(join(folder, 'none')));
+  t.doesNotThrow(() => handOver(folder));
+});
