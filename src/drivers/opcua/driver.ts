@@ -93,10 +93,12 @@ export class OpcuaDriver implements Driver {
     const shared = { link, survey: found, settings, context: this.#context, life };
     for (;;) {
       if (settings.mode === 'subscribe' || (settings.mode === 'auto' && this.#now >= life.barredUntil)) {
+        const subscriber = new Subscriber({ ...shared, isResumed, position }, signal);
         try {
-          yield* new Subscriber({ ...shared, isResumed, position }, signal).run();
+          yield* subscriber.run();
         } catch (error) {
           this.#bar(error);
+          position = subscriber.position;
         }
       }
       yield* new Poller({ ...shared, position }, signal).run();

@@ -30,6 +30,8 @@ export interface Subscribed {
   readonly dead: number[];
   /** It went silent or was ended: it is not taken up again. */
   isSuspect: boolean;
+  /** Nodes have changed since they were resolved. */
+  isOutdated: boolean;
 }
 
 /** What the driver keeps from one connection to the next. */

@@ -49,7 +49,6 @@ export class Subscriber {
   /** When the consumer last came back for more, the server's clock last ticked, and nodes were last resolved: `performance.now()`. */
   #pulled = 0;
   #ticked = 0;
-  #isModelChanged = false;
   #lastResolved: number;
 
   constructor(options: SubscriberOptions, signal: AbortSignal) {
@@ -83,6 +82,11 @@ export class Subscriber {
     }
   }
 
+  /** Where reading has got to. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
   get #now(): number {
     return this.#options.context.clock.now();
   }
@@ -99,9 +103,9 @@ export class Subscriber {
     const items = isSame && !kept.isSuspect ? kept.items : await this.#resolve();
     const taken = await this.#takeOver(items, isSame && isWanted ? kept : undefined);
     if (taken !== undefined) return { subscribed: taken, isContinued: true };
-    const subscribed = await create(options, items);
+    // First: a server may have room for one, and what is notified next belongs to the new one.
     if (kept !== undefined && isResumed) await remove(link, kept.id);
-    return { subscribed, isContinued: false };
+    return { subscribed: await create(options, items), isContinued: false };
   }
 
   /** Takes over the subscription of another session, or of an earlier process. */
@@ -122,7 +126,6 @@ export class Subscriber {
   async #resolve(): Promise<Item[]> {
     const { link, settings, context } = this.#options;
     this.#lastResolved = performance.now();
-    this.#isModelChanged = false;
     const nodesPerCall = Math.min(settings.itemsPerCall, this.#survey.limits.browse);
     const browser = new Browser({ link, nodesPerCall, tell: (line) => context.log.info(line) });
     return resolve({ browser, settings, namespaces: this.#survey.namespaces }, this.#signal);
@@ -184,7 +187,7 @@ export class Subscriber {
     return { observations, events, cursor: toCursor(this.#place(subscribed, now)) };
   }
 
-  /** Where reading has got to. */
+  /** Where reading is, once the server was heard at `heard`. */
   #place({ id, print }: Subscribed, heard: number): Position {
     const sequence = this.#position?.subscription === id ? this.#position.sequence : 0;
     return { subscription: id, sequence, items: print, startTime: this.#survey.startTime, heard };
@@ -213,7 +216,7 @@ export class Subscriber {
       if (overflow !== undefined) yield* this.#pass({ observations: [], events: [overflow] });
       this.#watchSilence(subscribed, publisher);
       if (performance.now() - this.#lastResolved < settings.retryItems) continue;
-      if (this.#isModelChanged) return;
+      if (subscribed.isOutdated) return;
       if (yield* this.#retry(subscribed)) return;
     }
   }
@@ -273,7 +276,7 @@ export class Subscriber {
     const isOld = arrived === undefined && ended === TRANSFERRED;
     if (ended !== undefined && !isOld) throw this.#ended(subscribed, ended);
     if (isTick) this.#ticked = performance.now();
-    this.#isModelChanged ||= isModelChanged;
+    subscribed.isOutdated ||= isModelChanged;
     this.#position = { ...this.#place(subscribed, arrived ?? now), sequence: message.sequenceNumber };
     yield* this.#pass({ observations, events: notices, cursor: toCursor(this.#position) });
     publisher.acknowledge(message.sequenceNumber);

@@ -81,6 +81,7 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
     badValues: new Set(),
     dead: [],
     isSuspect: false,
+    isOutdated: false,
   };
 }
 
@@ -141,6 +142,7 @@ export async function recollect(
     badValues: new Set(),
     dead: [],
     isSuspect: false,
+    isOutdated: false,
   };
 }
 
