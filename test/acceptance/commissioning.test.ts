@@ -26,7 +26,7 @@ t.test(
 
     const probed = async (...args: string[]) => {
       const { status, stdout, stderr } = await run(folder, ['probe', ...args]);
-      t.equal(status, 0, status === 0 ? args[0] : stderr);
+      t.equal(status, 0, status === 0 ? 'probed' : stderr);
       return stdout;
     };
     const entries = [await probed(agent), await probed(`${bus}/7`, '--id', 'mill'), await probed(opcua)].join('');
@@ -40,7 +40,7 @@ t.test(
       `gateway: { id: gw-01, tenant: acme }\nmachines:\n${entries}uplink: { url: "mqtt://127.0.0.1:${broker.port}" }\n`,
     );
     machine.run();
-  t.teardown(() => machine.pause());
+    t.teardown(() => machine.pause());
     server.run();
     const gateway = command(folder, ['run', '--config', file]);
     t.teardown(() => gateway.child.kill('SIGKILL'));

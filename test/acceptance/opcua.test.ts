@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SimulatedOpcuaServer } from '../../simulator/opcua/server.ts';
+import { MACHINES_URI, OTHER_URIS, SimulatedOpcuaServer } from '../../simulator/opcua/server.ts';
 import { startProxy } from '../../simulator/proxy.ts';
 import { collect, driverFor, supervised, Yielded } from '../drivers/opcua/support.ts';
 
@@ -31,7 +31,7 @@ class Tally {
 }
 
 t.test(
-  `${ITEMS} monitored items at 1 Hz: a cut of ${CUT_MS / 1000} s is bridged, a killed session told`,
+  `${ITEMS} monitored items at 1 Hz: a cut of ${CUT_MS / 1000} s is bridged; a killed session and a restart are told`,
   { timeout: LONG ? 300_000 : 60_000 },
   async (test) => {
     const produced: number[] = [];
@@ -110,5 +110,30 @@ t.test(
     });
     test.equal(server.sessionsCreated, sessions + 2, 'one session for the start, one for the recovery');
     test.match(killed.of('gap').at(-1), { cause: 'link-down', count: null, exact: false });
+
+    let isRestarted = false;
+    const before = killed.signal('C0').at(-1)?.v as number;
+    const restarted = await supervised(driver, {
+      from: killed.cursor,
+      within: 30_000,
+      each: async (_, so) => {
+        if (isRestarted || so.signal('C0').length < 2) return;
+        isRestarted = true;
+        await server.stop();
+        await server.start([...OTHER_URIS, MACHINES_URI]);
+      },
+      until: (so) => isRestarted && so.of('gap').length > 1 && new Set(so.values('C0')).size > 5,
+    });
+    test.equal(server.sessionsCreated, sessions + 4, 'again one for the start, one for the recovery');
+    test.match(restarted.of('gap').at(-1), { cause: 'link-down', count: null, exact: false });
+    const counts = restarted.values('C0') as number[];
+    test.ok(
+      counts.every((count, i) => count >= (counts[i - 1] ?? before)),
+      'the same nodes under their new indices',
+    );
+    test.equal(
+      new Set(restarted.observations.filter(({ q }) => q === 'good').map(({ signal }) => signal)).size,
+      ITEMS + 1,
+    );
   },
 );

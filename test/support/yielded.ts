@@ -42,11 +42,13 @@ export interface CollectOptions {
   readonly each?: (reading: Reading, yielded: Yielded) => Promise<void> | void;
   /** Milliseconds after which it gives up. */
   readonly within?: number;
+  /** To be added to; default: a new one. */
+  readonly yielded?: Yielded;
 }
 
 /** Pulls readings until the test has enough. @throws what the driver throws */
-export async function collect(driver: Driver, { from, until, each, within = 8000 }: CollectOptions) {
-  const yielded = new Yielded();
+export async function collect(driver: Driver, options: CollectOptions): Promise<Yielded> {
+  const { from, until, each, within = 8000, yielded = new Yielded() } = options;
   for await (const reading of driver.observe(from, AbortSignal.timeout(within))) {
     yielded.readings.push(reading);
     await each?.(reading, yielded);

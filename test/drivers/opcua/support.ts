@@ -7,7 +7,9 @@ import { askOffers } from '../../../src/drivers/opcua/connect.ts';
 import { OpcuaDriver } from '../../../src/drivers/opcua/driver.ts';
 import { Pki, pkiFolder } from '../../../src/drivers/opcua/pki.ts';
 import { type OpcuaSettings, settings } from '../../../src/drivers/opcua/settings.ts';
-import type { Cursor, MachineEvent, Observation, Reading } from '../../../src/observation.ts';
+import { type CollectOptions, collect, Yielded } from '../../support/yielded.ts';
+
+export { collect, Yielded };
 
 export type Own = z.input<typeof settings>;
 
@@ -51,61 +53,6 @@ export function folderOf(test: Test): string {
   return join(test.testdirName, 'driver');
 }
 
-/** Everything that a driver yielded. */
-export class Yielded {
-  readonly readings: Reading[] = [];
-
-  get observations(): Observation[] {
-    return this.readings.flatMap(({ observations }) => observations);
-  }
-
-  get events(): MachineEvent[] {
-    return this.readings.flatMap(({ events }) => events ?? []);
-  }
-
-  get cursor(): Cursor | undefined {
-    return this.readings.findLast(({ cursor }) => cursor !== undefined)?.cursor;
-  }
-
-  of<T extends MachineEvent['type']>(type: T): Extract<MachineEvent, { type: T }>[] {
-    return this.events.filter((event): event is Extract<MachineEvent, { type: T }> => event.type === type);
-  }
-
-  notices(code: string): string[] {
-    return this.of('notice').flatMap((event) => (event.code === code ? [event.message] : []));
-  }
-
-  signal(name: string): Observation[] {
-    return this.observations.filter(({ signal }) => signal === name);
-  }
-
-  values(name: string): unknown[] {
-    return this.signal(name).map(({ v }) => v);
-  }
-}
-
-export interface CollectOptions {
-  readonly from?: Cursor | undefined;
-  /** Called after each reading; true ends. */
-  readonly until: (yielded: Yielded, reading: Reading) => boolean;
-  /** Called with each reading before the next is pulled. */
-  readonly each?: (reading: Reading, yielded: Yielded) => Promise<void> | void;
-  /** Milliseconds after which it gives up. */
-  readonly within?: number;
-  readonly yielded?: Yielded;
-}
-
-/** Pulls readings until the test has enough. @throws what the driver throws */
-export async function collect(driver: OpcuaDriver, options: CollectOptions): Promise<Yielded> {
-  const { from, until, each, within = 8000, yielded = new Yielded() } = options;
-  for await (const reading of driver.observe(from, AbortSignal.timeout(within))) {
-    yielded.readings.push(reading);
-    await each?.(reading, yielded);
-    if (until(yielded, reading)) break;
-  }
-  return yielded;
-}
-
 /** As the supervisor does it, without its pauses: starts the driver again from the last cursor when it throws. */
 export async function supervised(
   driver: OpcuaDriver,
@@ -119,11 +66,11 @@ export async function supervised(
       for await (const reading of driver.observe(yielded.cursor ?? options.from, signal)) {
         yielded.readings.push(reading);
         await options.each?.(reading, yielded);
-        if (until(yielded, reading)) return yielded;
+        if (until?.(yielded, reading)) return yielded;
       }
     } catch (error) {
       if (signal.aborted)
-        throw new Error(`gave up after ${within} ms: ${yielded.faults.slice(-3).join('; ')}`, { cause: error });
+        throw new Error(`gave up after ${within} ms: ${yielded.faults.slice(0, 5).join('; ')}`, { cause: error });
       yielded.faults.push(error instanceof Error ? error.message : String(error));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
