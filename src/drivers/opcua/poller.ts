@@ -18,7 +18,7 @@ import { fingerprint, type Item } from './items.ts';
 import type { Life } from './life.ts';
 import type { Link } from './link.ts';
 import type { Watched } from './monitored.ts';
-import { modelOf, refusals } from './reports.ts';
+import { modelOf, refusal, refusals, unknown } from './reports.ts';
 import { resolve } from './resolve.ts';
 import type { OpcuaSettings } from './settings.ts';
 import { read, type Survey } from './survey.ts';
@@ -63,6 +63,7 @@ export class Poller {
     let resolved = this.#now;
     const rule = settings.state === undefined ? undefined : new StateFromRule(settings.state);
     yield this.#first(items);
+    const isRefused = (item: Item, i: number) => refusal(item, this.#watched.get(i)) !== undefined;
     for (let due = performance.now(); settings.mode === 'poll' || this.#now < life.barredUntil; ) {
       const observations = await this.#poll(items);
       observations.push(...(rule?.derive(observations) ?? []));
@@ -72,11 +73,12 @@ export class Poller {
       ];
       yield { observations, events, cursor: toCursor(this.#place(items)) };
       due = this.#next(due);
-      if (this.#watched.size > 0 && this.#now - resolved >= settings.retryItems) {
+      if (this.#now - resolved >= settings.retryItems && items.some(isRefused)) {
         resolved = this.#now;
         const again = await this.#resolve();
-        if (fingerprint(again) !== fingerprint(items)) this.#last.clear();
+        const isOther = fingerprint(again) !== fingerprint(items);
         items = again;
+        if (isOther) yield this.#begin(items);
       }
       await sleep(Math.max(0, due - performance.now()), undefined, { signal: this.#signal });
     }
@@ -94,9 +96,10 @@ export class Poller {
   }
 
   #first(items: readonly Item[]): Reading {
-    const { life, survey, settings, position } = this.#options;
+    const { life, position } = this.#options;
     const now = this.#now;
-    const events: MachineEvent[] = [modelOf(items, survey, life, settings, now)];
+    const begun = this.#begin(items);
+    const events: MachineEvent[] = [...begun.events];
     if (life.mode !== 'polling') {
       const why = life.barReason;
       events.push({ type: 'driver', t: now, state: 'polling', ...(why === undefined ? {} : { message: why }) });
@@ -115,10 +118,23 @@ export class Poller {
         exact: false,
       });
     }
-    const observations: Observation[] =
+    const available: Observation[] =
       life.available === true ? [] : [{ signal: 'available', t: now, ns: 0, v: true, q: 'good' }];
     life.available = true;
-    return { observations, events, cursor: toCursor(this.#place(items)) };
+    return { observations: [...available, ...begun.observations], events, cursor: toCursor(this.#place(items)) };
+  }
+
+  /** What is read from now on: its values are told whatever they were. */
+  #begin(items: readonly Item[]) {
+    const { life, survey, settings } = this.#options;
+    const now = this.#now;
+    this.#last.clear();
+    this.#watched.clear();
+    const missing = items.filter(({ nodeId }) => nodeId === undefined);
+    return {
+      observations: missing.map((item) => unknown(item, now)),
+      events: [modelOf(items, survey, life, settings, now)],
+    };
   }
 
   #place(items: readonly Item[]): Position {

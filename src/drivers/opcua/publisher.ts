@@ -20,12 +20,23 @@ const IN_FLIGHT = 3;
 const ACKNOWLEDGE_LAG_MS = 5000;
 /** Acknowledgements in one request; beyond, the oldest are sent whatever their age. */
 const MAX_UNACKNOWLEDGED = 50;
+/** Longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The server no longer has a notification, or keeps none. */
+const NOT_REPUBLISHED: ReadonlySet<string> = new Set([
+  'BadMessageNotAvailable',
+  'BadSequenceNumberUnknown',
+  'BadSequenceNumberInvalid',
+  'BadServiceUnsupported',
+  'BadNotSupported',
+  'BadNotImplemented',
+]);
 const CURRENT_TIME = 'i=2258';
 
 export interface PublisherOptions {
   readonly link: Link;
   readonly subscription: number;
-  /** After this long without a request the session or the subscription would end, in milliseconds. */
+  /** After this long without an answer the link, the session or the subscription would end, in milliseconds. */
   readonly patience: number;
   /** A publish request waits at most this long at the server, in milliseconds. */
   readonly publishTimeout: number;
@@ -52,6 +63,7 @@ export class Publisher {
   #failure: { readonly error: unknown } | undefined;
   #wake = Promise.withResolvers<void>();
   #isStopped = false;
+  #isAsking = false;
   #keepAlive: NodeJS.Timeout | undefined;
   /** When anything was last heard from the server: by our clock, and by `performance.now()`, which nobody sets. */
   heard: number;
@@ -97,9 +109,10 @@ export class Publisher {
     try {
       const response = await link.request<RepublishResponse>(request);
       this.#hear();
-      return response.notificationMessage;
+      // Another one than was asked for would be asked for without end.
+      return response.notificationMessage.sequenceNumber === sequence ? response.notificationMessage : undefined;
     } catch (error) {
-      if (error instanceof ServiceError && error.status === 'BadMessageNotAvailable') return undefined;
+      if (error instanceof ServiceError && NOT_REPUBLISHED.has(error.status)) return undefined;
       throw error;
     }
   }
@@ -119,7 +132,7 @@ export class Publisher {
     });
     this.#underWay += 1;
     try {
-      const response = await link.request<PublishResponse>(request, publishTimeout);
+      const response = await link.request<PublishResponse>(request, Math.min(publishTimeout, MAX_TIMER_MS));
       this.#hear();
       if (response.subscriptionId === subscription) {
         this.#arrived.push({
@@ -158,16 +171,23 @@ export class Publisher {
     return this.#unacknowledged.splice(0, Math.max(old, this.#unacknowledged.length - MAX_UNACKNOWLEDGED));
   }
 
-  /** While nothing is pulled no request is under way: these two start the server's timeouts anew (OPC UA Part 4, 5.14.1.2). */
+  /**
+   * While nothing is pulled no request is under way: these two start the server's timeouts anew (OPC UA Part 4, 5.14.1.2).
+   * The first also tells a server that publishes seldom from one that is gone.
+   */
   async #stayAlive(): Promise<void> {
-    if (this.#underWay > 0 || this.#failure !== undefined) return;
+    if (this.#isAsking || performance.now() - this.heardAt < this.#options.patience / 3) return;
     const { link, subscription } = this.#options;
+    this.#isAsking = true;
     try {
       await read(link, [CURRENT_TIME]);
+      this.#hear();
+      if (this.#underWay > 0) return;
       await link.request(new SetPublishingModeRequest({ publishingEnabled: true, subscriptionIds: [subscription] }));
-    } catch (error) {
-      this.#failure ??= { error };
-      this.#wake.resolve();
+    } catch {
+      // What is wrong with the link or the session, the next publish request meets as well.
+    } finally {
+      this.#isAsking = false;
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { MachineModel, Notice, SignalInfo } from '../../observation.ts';
+import type { MachineModel, Notice, Observation, SignalInfo } from '../../observation.ts';
 import { offerText } from './endpoints.ts';
 import type { Item } from './items.ts';
 import type { Life, Subscribed } from './life.ts';
@@ -15,6 +15,11 @@ const TOLERANCE = 0.01;
 export function refusal(item: Item, watched: Watched | undefined): string | undefined {
   if (item.nodeId === undefined) return item.problem ?? 'not found';
   return watched?.ok === false ? watched.status : undefined;
+}
+
+/** What is told of an item that gives nothing. */
+export function unknown({ signal }: Item, t: number): Observation {
+  return { signal, t, ns: 0, v: null, q: 'bad' };
 }
 
 /** A notice that is told once, until its text changes; an empty text is told only when another was before. */

@@ -159,7 +159,10 @@ async function list(folder: FolderSettings, options: ResolveOptions, signal: Abo
       if (listed.length > options.settings.limit) return listed;
     }
   }
-  return listed;
+  if (listed.length > 0) return listed;
+  return [
+    { signal: folder.node.text, source: folder.node.text, nodeId: undefined, problem: 'no variable is below it' },
+  ];
 }
 
 async function rootsOf(

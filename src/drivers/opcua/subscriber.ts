@@ -10,11 +10,11 @@ import type { Link } from './link.ts';
 import { unwatch, watch } from './monitored.ts';
 import { digest, valuesOf } from './notifications.ts';
 import { Publisher } from './publisher.ts';
-import { modelOf, once, refusal, refusals, revisions } from './reports.ts';
+import { modelOf, once, refusal, refusals, revisions, unknown } from './reports.ts';
 import { resolve } from './resolve.ts';
 import { ServiceError } from './service-error.ts';
 import type { OpcuaSettings } from './settings.ts';
-import { create, monitorOf, recollect, remove, transfer } from './subscription.ts';
+import { create, granted, monitorOf, recollect, remove, transfer } from './subscription.ts';
 import { type Survey, survey as surveyOf } from './survey.ts';
 
 /** Missing notifications that are asked for one by one; a longer hole is a gap. */
@@ -66,7 +66,7 @@ export class Subscriber {
       this.#options.life.subscribed = subscribed;
       const publisher = this.#publish(subscribed);
       try {
-        yield this.#first(subscribed, isContinued);
+        yield* this.#pass(this.#first(subscribed, isContinued));
         if (isContinued) yield* this.#catchUp(subscribed, publisher);
         yield* this.#follow(subscribed, publisher);
       } catch (error) {
@@ -137,7 +137,7 @@ export class Subscriber {
     const publisher = new Publisher({
       link,
       subscription: id,
-      patience: Math.min(lifetime, settings.sessionTimeout, link.session.timeout || settings.sessionTimeout),
+      patience: Math.min(settings.dataAge, lifetime, granted(link.session.timeout, settings.sessionTimeout)),
       publishTimeout: 4 * keepAlive + settings.requestTimeout,
       now: () => this.#now,
     });
@@ -362,8 +362,4 @@ export class Subscriber {
 /** Whether ids of sessions, subscriptions and nodes mean the same. */
 function isSameServer(a: Survey, b: Survey): boolean {
   return a.startTime === b.startTime && a.namespaces.join('\n') === b.namespaces.join('\n');
-}
-
-function unknown({ signal }: Item, t: number): Observation {
-  return { signal, t, ns: 0, v: null, q: 'bad' };
 }

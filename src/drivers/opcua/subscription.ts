@@ -65,7 +65,7 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
     monitor,
     items.map((item, handle) => ({ handle, item })),
   );
-  const publishingInterval = response.revisedPublishingInterval;
+  const publishingInterval = granted(response.revisedPublishingInterval, request.requestedPublishingInterval);
   return {
     id: response.subscriptionId,
     items,
@@ -73,9 +73,9 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
     survey,
     watched,
     publishingInterval,
-    keepAlive: publishingInterval * response.revisedMaxKeepAliveCount,
-    lifetime: publishingInterval * response.revisedLifetimeCount,
-    heartbeat: beat === undefined ? undefined : Math.max(beat, publishingInterval),
+    keepAlive: publishingInterval * granted(response.revisedMaxKeepAliveCount, request.requestedMaxKeepAliveCount),
+    lifetime: publishingInterval * granted(response.revisedLifetimeCount, request.requestedLifetimeCount),
+    heartbeat: beat === undefined ? undefined : Math.max(granted(beat, heartbeatOf(settings)), publishingInterval),
     state: settings.state === undefined ? undefined : new StateFromRule(settings.state),
     lastTimes: new Map(),
     badValues: new Set(),
@@ -83,6 +83,11 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
     isSuspect: false,
     isOutdated: false,
   };
+}
+
+/** What a server has revised; what was asked for where it says nothing that makes sense. */
+export function granted(revised: number, asked: number): number {
+  return revised >= 1 && Number.isFinite(revised) ? revised : asked;
 }
 
 export function monitorOf({ link, settings, survey }: SubscriptionOptions, subscription: number): MonitorOptions {

@@ -30,14 +30,12 @@ export function intercept(mill: MillServer, service: string, { refuse, hold, cha
     }
     if (hold?.()) return undefined;
     if (change === undefined) return answer(message, channel);
-    const changed = Object.create(channel, {
-      send_response: {
-        value: (type: string, response: never, ...rest: never[]) => {
-          change(response, message.request);
-          return (channel.send_response as (...args: unknown[]) => void).call(channel, type, response, ...rest);
-        },
-      },
-    });
-    return answer(message, changed);
+    // Of this one answer only: others may wait on the same channel.
+    const send = channel.send_response;
+    channel.send_response = (type, response, asked, callback) => {
+      if (asked === (message as unknown)) change(response as never, message.request);
+      send.call(channel, type, response, asked, callback);
+    };
+    return answer(message, channel);
   };
 }
