@@ -98,6 +98,13 @@ const uplink = z
     window: z.int().min(1).max(65_535).default(64).describe('Batches under way; the broker’s Receive Maximum caps it'),
     backoff: backoff.prefault({}).describe('Waits between attempts to connect: exponential, with full jitter'),
     compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Of the payload'),
+    backfill: z
+      .strictObject({
+        order: z.enum(['oldest', 'newest']).default('oldest').describe('Which end of the backlog goes first'),
+        rate: size({ min: '1KiB' }).optional().describe('Bytes a second at most, e.g. 100KiB; default: no limit'),
+      })
+      .prefault({})
+      .describe('What has waited for more than 10 s goes out beside the live data, marked `historical`'),
   })
   .describe('The MQTT connection to the cloud');
 

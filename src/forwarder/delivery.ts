@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { aborted } from '../abort.ts';
+import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import { LANES, type Lane, type Outbox, type StoredBatch } from '../outbox/outbox.ts';
+import type { Lane, Outbox, StoredBatch } from '../outbox/outbox.ts';
+import { Backlog, type BacklogOrder, type IdRange } from './backlog.ts';
 import { type Compression, encodeBatch, type Message, packetSize, type Sender } from './envelope.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link, Puback } from './mqtt.ts';
+import { Pace, Rate } from './pace.ts';
 import type { Quarantine } from './quarantine.ts';
 import { LinkError, publishHint, reasonText } from './reasons.ts';
+import type { Replay, Replays } from './replay.ts';
 import type { Settler } from './settler.ts';
 import type { Suspects, Unacknowledged } from './suspects.ts';
 
@@ -18,6 +22,10 @@ const UNSETTLED_MAX = 4096;
 const CLAIM_RETRY_MS = 1000;
 /** How often batches that were set aside are looked for. */
 const RETURN_CHECK_MS = 20_000;
+/** What has waited longer than this is backlog: it goes out beside what is live, marked `historical`. */
+export const LIVE_MS = 10_000;
+/** Share of the window that is kept free of backlog. */
+const KEPT_FREE = 1 / 8;
 
 export interface DeliveryOptions {
   readonly outbox: Outbox;
@@ -31,6 +39,13 @@ export interface DeliveryOptions {
   readonly settler: Settler;
   readonly suspects: Suspects;
   readonly quarantine: Quarantine;
+  readonly replays: Replays;
+  readonly clock: Clock;
+  readonly backfill: {
+    readonly order: BacklogOrder;
+    /** Bytes a second. */
+    readonly rate?: number | undefined;
+  };
   /** A batch was acknowledged. */
   readonly acknowledged: () => void;
   /** The outbox could not be read; it is asked again. */
@@ -40,31 +55,77 @@ export interface DeliveryOptions {
 
 interface InFlight {
   readonly batch: StoredBatch;
+  readonly lane: SendLane;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
 }
 
+/** How a backlog stands. */
+export interface BacklogProgress {
+  readonly unclaimed: readonly IdRange[];
+  /** Claimed and not acknowledged. */
+  readonly inHand: readonly StoredBatch[];
+  /** Observations acknowledged a second, since the link stands. */
+  readonly perSecond: number;
+}
+
+/** How far a lane of the outbox was claimed. */
+interface Position {
+  id: number;
+  /** Whether the outbox may have more behind it. */
+  more: boolean;
+}
+
 /**
  * Sends what the outbox has over one link: claims a little ahead, keeps the window full, and settles what the broker
- * has acknowledged. Each lane goes out in the order of its claims. At the end of the link what is in flight is
- * forgotten: the next delivery claims from the start, and the same keys go out again.
+ * has acknowledged. What is older than `LIVE_MS` goes out beside the live data as backfill. Each lane goes out in the
+ * order of its claims. At the end of the link what is in flight is forgotten: the next delivery claims from the start,
+ * and the same keys go out again.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #lanes = new Lanes();
+  readonly #positions: Readonly<Record<Lane, Position>> = {
+    alert: { id: 0, more: true },
+    live: { id: 0, more: true },
+  };
+  readonly #backlog: Backlog;
+  readonly #pace: Pace;
+  readonly #rate: Rate;
+  #rateTimer: NodeJS.Timeout | undefined;
+  /** Batches that are sent once more, by id. */
+  readonly #replayed = new Map<number, Replay>();
   /** By id, in the order in which they were sent. */
   readonly #inFlight = new Map<number, InFlight>();
+  #backfillInFlight = 0;
+  /** Observations of the backlog that were acknowledged. */
+  #backfilled = 0;
+  #beganAt = 0;
   /** When the youngest of the acknowledged batches was sent. */
   #acknowledgedUpTo = 0;
+  #begun = false;
   #paused = false;
   readonly #drained = Promise.withResolvers<undefined>();
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    const { window, backfill } = options;
+    this.#backlog = new Backlog(backfill.order);
+    this.#pace = new Pace(window - Math.ceil(window * KEPT_FREE));
+    this.#rate = new Rate(backfill.rate);
   }
 
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** How the backlog stands; undefined while it is not known where it ends. */
+  get backlog(): BacklogProgress | undefined {
+    if (!this.#begun) return undefined;
+    const sent = [...this.#inFlight.values()].flatMap(({ lane, batch }) => (lane === 'backfill' ? [batch] : []));
+    const inHand = [...this.#lanes.state('backfill').queue, ...sent].filter(({ id }) => !this.#replayed.has(id));
+    const seconds = (performance.now() - this.#beganAt) / 1000;
+    return { unclaimed: this.#backlog.ranges, inHand, perSecond: this.#backfilled / seconds };
   }
 
   /** What is published and not acknowledged, oldest first. */
@@ -78,9 +139,10 @@ export class Delivery {
    * acknowledged (resolves with `undefined`; the link is still up). Never rejects.
    */
   async run(pause: AbortSignal): Promise<LinkError | undefined> {
-    const { outbox, link, ackTimeout, returnCheckMs = RETURN_CHECK_MS } = this.#options;
+    const { outbox, link, ackTimeout, replays, returnCheckMs = RETURN_CHECK_MS } = this.#options;
+    replays.startAgain();
     const unsubscribe = outbox.onStored((lanes) => {
-      for (const lane of lanes) this.#lanes.stored(lane);
+      for (const lane of lanes) this.#positions[lane].more = true;
       this.wake();
     });
     const returns = setInterval(() => this.#takeBack(), returnCheckMs);
@@ -90,7 +152,7 @@ export class Delivery {
       if (this.#inFlight.size === 0) this.#drained.resolve(undefined);
       return this.#drained.promise;
     });
-    this.wake();
+    void this.#begin();
     try {
       return await Promise.race([link.closed, paused]);
     } finally {
@@ -98,21 +160,44 @@ export class Delivery {
       unsubscribe();
       clearInterval(returns);
       clearInterval(deadline);
+      clearTimeout(this.#rateTimer);
     }
+  }
+
+  /** There may be something to send: a batch was stored, acknowledged or settled, or a replay was asked for. */
+  wake(): void {
+    if (!this.#begun) return;
+    while (this.#maySend()) {
+      const next = this.#lanes.next((lane) => lane !== 'backfill' || this.#mayBackfill());
+      if (next === undefined) break;
+      this.#send(next.lane, next.batch);
+    }
+    for (const lane of SEND_LANES) this.#refill(lane);
+  }
+
+  /** Finds out where live data begins, and takes those first on which the broker may have closed the last link. */
+  async #begin(): Promise<void> {
+    const { outbox, suspects, clock, failed } = this.#options;
+    while (!this.#begun && !this.#paused) {
+      try {
+        const boundary = await outbox.boundary(clock.now() - LIVE_MS);
+        const found = await outbox.find(suspects.ids);
+        suspects.retain(found);
+        this.#backlog.add({ after: 0, upTo: boundary });
+        this.#positions.live.id = boundary;
+        this.#lanes.add('alert', found, true);
+        this.#begun = true;
+        this.#beganAt = performance.now();
+      } catch (error) {
+        failed(error);
+        await sleep(CLAIM_RETRY_MS, undefined, { ref: false });
+      }
+    }
+    this.wake();
   }
 
   get #window(): number {
     return this.#options.suspects.careful ? 1 : this.#options.window;
-  }
-
-  /** There may be something to send: a batch was stored, acknowledged or settled. */
-  wake(): void {
-    while (this.#maySend()) {
-      const batch = this.#lanes.next();
-      if (batch === undefined) break;
-      this.#send(batch);
-    }
-    for (const lane of LANES) this.#refill(lane);
   }
 
   #maySend(): boolean {
@@ -120,12 +205,23 @@ export class Delivery {
     return !this.#paused && this.#inFlight.size < this.#window && settler.size + quarantine.size < UNSETTLED_MAX;
   }
 
-  #send(batch: StoredBatch): void {
-    const { link, sender, compression, suspects } = this.#options;
-    suspects.passed(batch);
+  #mayBackfill(): boolean {
+    if (this.#backfillInFlight >= this.#pace.size) return false;
+    const wait = this.#rate.wait(performance.now());
+    if (wait > 0) this.#rateTimer ??= setTimeout(() => this.#rateIsFree(), wait);
+    return wait === 0;
+  }
+
+  #rateIsFree(): void {
+    this.#rateTimer = undefined;
+    this.wake();
+  }
+
+  #send(lane: SendLane, batch: StoredBatch): void {
+    const { link, sender, compression } = this.#options;
     let message: Message;
     try {
-      message = encodeBatch(batch, sender, compression);
+      message = encodeBatch(batch, sender, compression, lane === 'backfill');
     } catch (error) {
       this.#setAside(batch, `the stored batch cannot be read: ${messageOf(error)}`, 'run edge-gateway buffer verify');
       return;
@@ -136,7 +232,11 @@ export class Delivery {
       this.#setAside(batch, reason, 'raise the broker’s limit on packets');
       return;
     }
-    this.#inFlight.set(batch.id, { batch, sentAt: performance.now() });
+    if (lane === 'backfill') {
+      this.#backfillInFlight += 1;
+      this.#rate.sent(size);
+    }
+    this.#inFlight.set(batch.id, { batch, lane, sentAt: performance.now() });
     const { topic, payload, properties } = message;
     void link
       .publish(topic, payload, link.protocol === '5' ? { properties } : {})
@@ -145,12 +245,19 @@ export class Delivery {
 
   #answered(batch: StoredBatch, { code, text }: Puback): void {
     const { settler, suspects, acknowledged } = this.#options;
-    const sentAt = this.#inFlight.get(batch.id)?.sentAt ?? 0;
+    const { lane = 'live', sentAt = 0 } = this.#inFlight.get(batch.id) ?? {};
     this.#inFlight.delete(batch.id);
+    if (lane === 'backfill') {
+      this.#backfillInFlight -= 1;
+      this.#pace.acknowledged(sentAt, performance.now());
+    }
     if (code < 128) {
       this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, sentAt);
       suspects.cleared(batch.id);
-      settler.add(batch.id);
+      if (!this.#replay(batch, true)) {
+        settler.add(batch.id);
+        if (lane === 'backfill') this.#backfilled += batch.count;
+      }
       acknowledged();
     } else {
       this.#setAside(batch, `the broker refuses it: ${reasonText(code, text)}`, publishHint(code));
@@ -162,56 +269,113 @@ export class Delivery {
   #setAside(batch: StoredBatch, reason: string, hint: string): void {
     const { sender, suspects, quarantine } = this.#options;
     suspects.cleared(batch.id);
-    quarantine.hold(batch, sender, reason, hint);
+    if (!this.#replay(batch, false)) quarantine.hold(batch, sender, reason, hint);
   }
 
-  #refill(lane: Lane): void {
+  /** Whether the batch is of a replay, which is told: it was delivered before, and no mark of it changes. */
+  #replay(batch: StoredBatch, isTaken: boolean): boolean {
+    const replay = this.#replayed.get(batch.id);
+    this.#replayed.delete(batch.id);
+    replay?.answered(batch, isTaken);
+    return replay !== undefined;
+  }
+
+  #refill(lane: SendLane): void {
     const { window } = this.#options;
-    const { queue, bytes, more, claiming } = this.#lanes.state(lane);
-    if (this.#paused || claiming || !more) return;
+    const { queue, bytes, claiming } = this.#lanes.state(lane);
+    if (this.#paused || claiming || !this.#hasMore(lane)) return;
     // Half a window is left when the next chunk is asked for, so that the pipe stays full while it comes.
     if (queue.length > window / 2 || bytes > PREFETCH_BYTES / 2) return;
     void this.#claim(lane, window - queue.length + 1, PREFETCH_BYTES - bytes);
   }
 
-  async #claim(lane: Lane, limit: number, maxBytes: number): Promise<void> {
-    const { outbox, failed } = this.#options;
-    const after = this.#lanes.state(lane).position;
-    this.#lanes.claiming(lane);
+  #hasMore(lane: SendLane): boolean {
+    if (lane !== 'backfill') return this.#positions[lane].more;
+    return this.#backlog.next !== undefined || this.#options.replays.next !== undefined;
+  }
+
+  async #claim(lane: SendLane, limit: number, maxBytes: number): Promise<void> {
+    this.#lanes.claiming(lane, true);
     try {
-      const batches = await outbox.claim(lane, after, limit, maxBytes);
-      this.#lanes.claimed(lane, batches, (batch) => !this.#inHand(batch));
+      const batches = lane === 'backfill' ? await this.#old(limit, maxBytes) : await this.#new(lane, limit, maxBytes);
+      this.#lanes.add(
+        lane,
+        batches.filter((batch) => !this.#isInHand(batch)),
+      );
     } catch (error) {
-      failed(error);
+      this.#options.failed(error);
       await sleep(CLAIM_RETRY_MS, undefined, { ref: false });
-      this.#lanes.failed(lane);
+      if (lane !== 'backfill') this.#positions[lane].more = true;
     }
+    this.#lanes.claiming(lane, false);
     this.wake();
   }
 
-  /** Batches that were set aside lie behind the position: those whose time has come go out first. */
-  #takeBack(): void {
-    const { outbox, window, settler, failed } = this.#options;
-    for (const lane of LANES) {
-      const { position, queue } = this.#lanes.state(lane);
-      if (this.#paused || position === 0 || queue.length > window) continue;
-      const inHand = queue.length + this.#inFlight.size + Math.min(settler.size, window);
-      outbox
-        .claim(lane, 0, inHand + window, PREFETCH_BYTES)
-        .then((batches) => {
-          this.#lanes.returned(
-            lane,
-            batches.filter((batch) => batch.id <= position && !this.#inHand(batch)),
-          );
-          this.wake();
-        })
-        .catch(failed);
+  /** What was stored last. Where that lags behind, what is too old becomes backlog. */
+  async #new(lane: Lane, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    const { outbox, clock } = this.#options;
+    const position = this.#positions[lane];
+    position.more = false;
+    const batches = await outbox.claim({ lane, after: position.id, limit, maxBytes });
+    const [first] = batches;
+    if (first === undefined) return [];
+    position.more = true;
+    const liveFrom = clock.now() - LIVE_MS;
+    if (lane === 'alert' || first.storedAt >= liveFrom) {
+      position.id = batches.at(-1)?.id ?? position.id;
+      return batches;
     }
+    const boundary = Math.max(first.id, await outbox.boundary(liveFrom));
+    this.#backlog.add({ after: position.id, upTo: boundary });
+    position.id = boundary;
+    return [];
   }
 
-  #inHand({ id, lane }: StoredBatch): boolean {
+  /** What is too old to be live, then what is sent once more. */
+  async #old(limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    const { outbox, replays } = this.#options;
+    const range = this.#backlog.next;
+    if (range !== undefined) {
+      const newestFirst = this.#backlog.order === 'newest';
+      const batches = await outbox.claim({ lane: 'live', ...range, newestFirst, limit, maxBytes });
+      this.#backlog.claimed(batches);
+      return batches;
+    }
+    const replay = replays.next;
+    if (replay === undefined) return [];
+    const batches = await replay.claim(outbox, limit, maxBytes);
+    for (const { id } of batches) this.#replayed.set(id, replay);
+    return batches;
+  }
+
+  /** Batches that were set aside lie behind the positions: those whose time has come go out first. */
+  #takeBack(): void {
+    const { outbox, window, failed } = this.#options;
+    if (this.#paused || !this.#begun) return;
+    const inHand =
+      this.#inFlight.size + SEND_LANES.reduce((sum, lane) => sum + this.#lanes.state(lane).queue.length, 0);
+    outbox
+      .due(inHand + window)
+      .then((batches) => {
+        const returned = batches.filter((batch) => !this.#isInHand(batch)).slice(0, window);
+        this.#lanes.add(
+          'alert',
+          returned.filter(({ lane }) => lane === 'alert'),
+          true,
+        );
+        this.#lanes.add(
+          'backfill',
+          returned.filter(({ lane }) => lane === 'live'),
+          true,
+        );
+        this.wake();
+      })
+      .catch(failed);
+  }
+
+  #isInHand({ id }: StoredBatch): boolean {
     const { settler, quarantine } = this.#options;
-    return this.#inFlight.has(id) || settler.has(id) || quarantine.has(id) || this.#lanes.has(lane, id);
+    return this.#inFlight.has(id) || settler.has(id) || quarantine.has(id) || this.#lanes.has(id);
   }
 
   #checkDeadline(): void {

@@ -29,23 +29,34 @@ export const PROPERTIES: PublishProperties = {
 
 /**
  * Puts the envelope around a stored body. The body is JSON text already, so nothing is parsed; the same batch always
- * gives the same bytes (before compression).
+ * gives the same bytes (before compression), but for the mark `historical`: it is sent late, or once more.
  * @throws Error when the body is not zstd
  */
-export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression): Message {
+export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression, historical = false): Message {
   const { machine, kind, seq, t0, clock } = batch;
   const { tenant, gateway, stream } = sender;
-  const head = JSON.stringify({ v: CONTRACT_VERSION, tenant, gateway, machine, kind, stream, seq, t0, clock });
+  const mark = historical ? { historical } : {};
+  const head = JSON.stringify({ v: CONTRACT_VERSION, tenant, gateway, machine, kind, stream, seq, t0, clock, ...mark });
   const json = Buffer.concat([
     Buffer.from(`${head.slice(0, -1)},"${PAYLOAD_KEY[kind]}":`),
     zstdDecompressSync(batch.body),
     Buffer.from('}'),
   ]);
   const topic = batchTopic(tenant, gateway, machine, kind);
-  if (compression === 'none') return { topic, payload: json, properties: PROPERTIES };
-  const payload = compression === 'gzip' ? gzipSync(json, { level: constants.Z_BEST_SPEED }) : zstdCompressSync(json);
-  const { contentType, userProperties } = PROPERTIES;
-  return { topic, payload, properties: { contentType, userProperties: { ...userProperties, encoding: compression } } };
+  const properties = {
+    contentType: PROPERTIES.contentType,
+    userProperties: {
+      ...PROPERTIES.userProperties,
+      ...(historical ? { historical: 'true' } : {}),
+      ...(compression === 'none' ? {} : { encoding: compression }),
+    },
+  };
+  return { topic, payload: compressed(json, compression), properties };
+}
+
+function compressed(json: Buffer, compression: Compression): Buffer {
+  if (compression === 'none') return json;
+  return compression === 'gzip' ? gzipSync(json, { level: constants.Z_BEST_SPEED }) : zstdCompressSync(json);
 }
 
 /** Bytes of the PUBLISH packet with QoS 1 under MQTT 5 (3.3), to be held against the broker's Maximum Packet Size. */

@@ -3,13 +3,15 @@ import type { Clock } from '../clock.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Outbox } from '../outbox/outbox.ts';
-import { Delivery } from './delivery.ts';
+import type { LaneStats, Outbox, Recall } from '../outbox/outbox.ts';
+import { type BacklogProgress, Delivery, LIVE_MS } from './delivery.ts';
 import type { Sender } from './envelope.ts';
+import { SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link } from './mqtt.ts';
 import type { Identity } from './presence.ts';
 import { Quarantine } from './quarantine.ts';
 import type { LinkError } from './reasons.ts';
+import { type Replay, Replays } from './replay.ts';
 import { Settler } from './settler.ts';
 import { STRIKES, Suspects } from './suspects.ts';
 import { Told } from './told.ts';
@@ -41,6 +43,13 @@ export interface ForwarderStatus extends UplinkStatus {
   readonly acknowledged: number;
 }
 
+/** What waits in a lane. */
+export interface LaneStatus extends Omit<LaneStats, 'oldest'> {
+  readonly lane: SendLane;
+  /** Milliseconds until it is empty at the present rate; null: not known, or it does not get emptier. */
+  readonly emptyIn: number | null;
+}
+
 /**
  * Outbox → MQTT: the only consumer of the outbox's undelivered batches. A batch is settled only after its PUBACK, so
  * each arrives at least once, and again with the same key after a lost acknowledgement. Within a lane, batches are
@@ -52,6 +61,7 @@ export class Forwarder {
   readonly #settler: Settler;
   readonly #quarantine: Quarantine;
   readonly #suspects = new Suspects();
+  readonly #replays = new Replays(() => this.#delivery?.wake());
   readonly #sender: Sender;
   readonly #told: Told;
   #delivery: Delivery | undefined;
@@ -89,6 +99,33 @@ export class Forwarder {
 
   status(): ForwarderStatus {
     return { ...this.#uplink.status, inFlight: this.#delivery?.inFlight ?? 0, acknowledged: this.#acknowledged };
+  }
+
+  /** Sends delivered batches once more, beside everything else; undefined when too many replays wait already. */
+  replay(request: Recall): Replay | undefined {
+    const replay = this.#replays.add(request);
+    this.#delivery?.wake();
+    return replay;
+  }
+
+  /** What waits in each lane. @throws Fault when the outbox cannot be read */
+  async lanes(): Promise<LaneStatus[]> {
+    const { outbox, clock } = this.#options;
+    const { backlog } = await outbox.stats();
+    const progress: BacklogProgress = this.#delivery?.backlog ?? {
+      unclaimed: [{ after: 0, upTo: await outbox.boundary(clock.now() - LIVE_MS) }],
+      inHand: [],
+      perSecond: 0,
+    };
+    const ranges = await Promise.all(progress.unclaimed.map(({ after, upTo }) => outbox.weigh(after, upTo)));
+    const inHand = progress.inHand.map(({ count, body }) => ({ batches: 1, observations: count, bytes: body.length }));
+    const backfill = [...ranges, ...inHand].reduce(plus, { batches: 0, observations: 0, bytes: 0 });
+    const weights = { alert: backlog.alert, live: minus(backlog.live, backfill), backfill };
+    return SEND_LANES.map((lane) => {
+      const { batches, observations, bytes } = weights[lane];
+      const pace = lane === 'backfill' && progress.perSecond > 0 ? (observations * 1000) / progress.perSecond : null;
+      return { lane, batches, observations, bytes, emptyIn: batches === 0 ? 0 : pace };
+    });
   }
 
   /** One link’s life: from its birth message to its end. */
@@ -133,6 +170,9 @@ export class Forwarder {
       settler: this.#settler,
       suspects: this.#suspects,
       quarantine: this.#quarantine,
+      replays: this.#replays,
+      clock: this.#options.clock,
+      backfill: uplink.backfill,
       acknowledged: () => {
         this.#acknowledged += 1;
         this.#uplink.proven();
@@ -156,5 +196,24 @@ export class Forwarder {
   readonly #failed = (error: unknown): void => {
     const text = `the outbox does not answer: ${explain(error)}`;
     if (this.#told.count(text) !== undefined) this.#options.log.error(text);
+  };
+}
+
+type Weight = Omit<LaneStats, 'oldest'>;
+
+function plus(a: Weight, b: Weight): Weight {
+  return {
+    batches: a.batches + b.batches,
+    observations: a.observations + b.observations,
+    bytes: a.bytes + b.bytes,
+  };
+}
+
+/** Never below nothing: what is weighed moves on between two questions. */
+function minus(a: Weight, b: Weight): Weight {
+  return {
+    batches: Math.max(0, a.batches - b.batches),
+    observations: Math.max(0, a.observations - b.observations),
+    bytes: Math.max(0, a.bytes - b.bytes),
   };
 }

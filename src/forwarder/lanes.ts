@@ -1,92 +1,67 @@
-import { LANES, type Lane, type StoredBatch } from '../outbox/outbox.ts';
+import type { StoredBatch } from '../outbox/outbox.ts';
+
+/** Priority classes in the order in which they are sent: the outbox's own, and what is too old to be live. */
+export const SEND_LANES = ['alert', 'live', 'backfill'] as const;
+export type SendLane = (typeof SEND_LANES)[number];
 
 /** After so many batches in a row that overtook a waiting lower lane, the lower lane sends one. */
 const OVERTAKE_MAX = 8;
 
 interface LaneState {
-  /** Id of the last batch claimed: the next claim starts behind it. */
-  position: number;
-  /** Whether the outbox may have more behind `position`. */
-  more: boolean;
+  readonly lane: SendLane;
   claiming: boolean;
   bytes: number;
+  /** Batches that have overtaken this lane in a row while it waited. */
+  overtaken: number;
   readonly queue: StoredBatch[];
 }
 
 /**
  * What has been claimed and waits for its turn, lane by lane. Within a lane the order of the claims is kept; a higher
- * lane overtakes, but one in nine goes to the lower lane that waits, so that a storm of alerts cannot starve it.
+ * lane overtakes, but about one in nine goes to each lower lane that waits, so that no lane can starve another. Pure.
  */
 export class Lanes {
-  readonly #lanes = new Map<Lane, LaneState>(
-    LANES.map((lane) => [lane, { position: 0, more: true, claiming: false, bytes: 0, queue: [] }]),
-  );
-  #overtaken = 0;
+  readonly #lanes: readonly LaneState[] = SEND_LANES.map((lane) => ({
+    lane,
+    claiming: false,
+    bytes: 0,
+    overtaken: 0,
+    queue: [],
+  }));
 
-  state(lane: Lane): Readonly<LaneState> {
+  state(lane: SendLane): Readonly<LaneState> {
     return this.#lane(lane);
   }
 
-  /** The outbox stored something in this lane. */
-  stored(lane: Lane): void {
-    this.#lane(lane).more = true;
+  claiming(lane: SendLane, isClaiming: boolean): void {
+    this.#lane(lane).claiming = isClaiming;
   }
 
-  /** A claim of this lane begins; what is stored from now on counts as more. */
-  claiming(lane: Lane): void {
+  /** Batches in the order in which they are to go out; `first`: before those that wait already. */
+  add(lane: SendLane, batches: readonly StoredBatch[], first = false): void {
     const state = this.#lane(lane);
-    state.claiming = true;
-    state.more = false;
+    if (first) state.queue.unshift(...batches);
+    else state.queue.push(...batches);
+    state.bytes += batches.reduce((sum, { body }) => sum + body.byteLength, 0);
   }
 
-  /** The claim has given `batches`, of which those that pass `wanted` are queued. */
-  claimed(lane: Lane, batches: readonly StoredBatch[], wanted: (batch: StoredBatch) => boolean): void {
-    const state = this.#lane(lane);
-    state.claiming = false;
-    const last = batches.at(-1);
-    if (last === undefined) return;
-    state.position = last.id;
-    state.more = true;
-    for (const batch of batches.filter(wanted)) this.#push(state, batch, 'push');
+  has(id: number): boolean {
+    return this.#lanes.some(({ queue }) => queue.some((batch) => batch.id === id));
   }
 
-  /** The claim failed and may be tried again. */
-  failed(lane: Lane): void {
-    const state = this.#lane(lane);
-    state.claiming = false;
-    state.more = true;
-  }
-
-  /** Batches from before the position that may go out after all: they go first, in their own order. */
-  returned(lane: Lane, batches: readonly StoredBatch[]): void {
-    for (const batch of batches.toReversed()) this.#push(this.#lane(lane), batch, 'unshift');
-  }
-
-  has(lane: Lane, id: number): boolean {
-    return this.#lane(lane).queue.some((batch) => batch.id === id);
-  }
-
-  /** Takes the batch whose turn it is. */
-  next(): StoredBatch | undefined {
-    const [first, ...lower] = LANES.map((lane) => this.#lane(lane)).filter(({ queue }) => queue.length > 0);
-    if (first === undefined) return undefined;
-    const waiting = lower[0];
-    const yields = waiting !== undefined && this.#overtaken >= OVERTAKE_MAX;
-    this.#overtaken = waiting === undefined || yields ? 0 : this.#overtaken + 1;
-    const state = yields ? waiting : first;
-    const batch = state.queue.shift() as StoredBatch;
+  /** Takes the batch whose turn it is, of the lanes that may send. */
+  next(may: (lane: SendLane) => boolean): { readonly lane: SendLane; readonly batch: StoredBatch } | undefined {
+    const ready = this.#lanes.filter(({ lane, queue }) => queue.length > 0 && may(lane));
+    const state = ready.findLast(({ overtaken }) => overtaken >= OVERTAKE_MAX) ?? ready[0];
+    const batch = state?.queue.shift();
+    if (state === undefined || batch === undefined) return undefined;
+    for (const lower of ready.slice(ready.indexOf(state) + 1)) lower.overtaken += 1;
+    state.overtaken = 0;
     state.bytes -= batch.body.byteLength;
-    return batch;
+    return { lane: state.lane, batch };
   }
 
-  #push(state: LaneState, batch: StoredBatch, how: 'push' | 'unshift'): void {
-    state.queue[how](batch);
-    state.bytes += batch.body.byteLength;
-  }
-
-  #lane(lane: Lane): LaneState {
-    const state = this.#lanes.get(lane);
-    if (state === undefined) throw new Error(`there is no lane ${lane}`);
-    return state;
+  #lane(lane: SendLane): LaneState {
+    return this.#lanes[SEND_LANES.indexOf(lane)] as LaneState;
   }
 }

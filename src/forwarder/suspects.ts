@@ -1,4 +1,4 @@
-import type { Lane, StoredBatch } from '../outbox/outbox.ts';
+import type { StoredBatch } from '../outbox/outbox.ts';
 import { type LinkError, mayBlamePacket } from './reasons.ts';
 
 /** A batch that was alone in flight so often when the broker closed the link is taken for the cause. */
@@ -20,29 +20,35 @@ export interface Unacknowledged {
  * there the broker has not closed anything.
  */
 export class Suspects {
-  readonly #lanes = new Map<number, Lane>();
+  readonly #ids = new Set<number>();
   readonly #strikes = new Map<number, number>();
 
   /** True while one batch at a time may be in flight. */
   get careful(): boolean {
-    return this.#lanes.size > 0;
+    return this.#ids.size > 0;
+  }
+
+  /** They are sent first on the next link. */
+  get ids(): readonly number[] {
+    return [...this.#ids];
   }
 
   /** The batch was acknowledged, refused or set aside. */
   cleared(id: number): void {
-    this.#lanes.delete(id);
+    this.#ids.delete(id);
     this.#strikes.delete(id);
   }
 
-  /** A batch is about to be sent: suspects of its lane from before it are not there any more. */
-  passed({ id, lane }: StoredBatch): void {
-    for (const [suspect, suspectLane] of this.#lanes) if (suspectLane === lane && suspect < id) this.cleared(suspect);
+  /** Of the suspects only these are still to be sent. */
+  retain(found: readonly StoredBatch[]): void {
+    const ids = new Set(found.map(({ id }) => id));
+    for (const suspect of this.ids) if (!ids.has(suspect)) this.cleared(suspect);
   }
 
   /** A link ended with these in flight. Returns the batch that has to be set aside, if its measure is full. */
   lost(error: LinkError, inFlight: readonly Unacknowledged[]): StoredBatch | undefined {
     if (!mayBlamePacket(error)) return undefined;
-    for (const { batch } of inFlight) this.#lanes.set(batch.id, batch.lane);
+    for (const { batch } of inFlight) this.#ids.add(batch.id);
     const [only, another] = inFlight;
     if (only === undefined || another !== undefined || only.age > QUICK_CLOSE_MS) return undefined;
     return this.#strike(only.batch);

@@ -10,11 +10,14 @@ import { CommitQueue, type Taken } from './commit-queue.ts';
 import {
   type Append,
   type Budget,
+  type Claim,
   LANES,
   type Lane,
+  type LaneStats,
   type NewBatch,
   type Outbox,
   type OutboxStats,
+  type Recall,
   type StoredBatch,
 } from './outbox.ts';
 import { type CommitReply, faultFrom, type Pressure } from './protocol.ts';
@@ -107,9 +110,34 @@ class OutboxClient implements Outbox {
     return this.#enqueue(() => this.#queue.hold({ id, until, reason }));
   }
 
-  async claim(lane: Lane, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+  async claim(claim: Claim): Promise<StoredBatch[]> {
     this.#assertOpen();
-    return this.#link.call({ type: 'claim', lane, after, limit, maxBytes, now: this.#clock.now() });
+    return this.#link.call({ type: 'claim', claim, now: this.#clock.now() });
+  }
+
+  async due(limit: number): Promise<StoredBatch[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'due', limit, now: this.#clock.now() });
+  }
+
+  async find(ids: readonly number[]): Promise<StoredBatch[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'find', ids, now: this.#clock.now() });
+  }
+
+  async boundary(before: number): Promise<number> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'boundary', before });
+  }
+
+  async weigh(after: number, upTo: number): Promise<Omit<LaneStats, 'oldest'>> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'weigh', after, upTo });
+  }
+
+  async recall(recall: Recall, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'recall', recall, after, limit, maxBytes });
   }
 
   async cursor(machine: string): Promise<Cursor | undefined> {

@@ -46,6 +46,29 @@ export interface StoredBatch {
   readonly refusals: number;
 }
 
+/** Which undelivered batches to claim. */
+export interface Claim {
+  readonly lane: Lane;
+  /** Ids above this one. */
+  readonly after: number;
+  /** Ids up to this one; default: all. */
+  readonly upTo?: number;
+  /** Highest id first; default: lowest first. */
+  readonly newestFirst?: boolean;
+  readonly limit: number;
+  /** Of bodies, about; one batch is given at least. */
+  readonly maxBytes: number;
+}
+
+/** Which batches to send once more. Times are milliseconds since the epoch and are compared with `t0`. */
+export interface Recall {
+  readonly machine?: string | undefined;
+  /** Inclusive. */
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
 export interface LaneStats {
   readonly batches: number;
   readonly observations: number;
@@ -98,11 +121,20 @@ export interface Outbox {
    */
   cursor(machine: string): Promise<Cursor | undefined>;
   /**
-   * Undelivered batches of a lane with `id > after`, oldest first, up to `limit` batches and about `maxBytes` of
-   * bodies (at least one). Does not mark them: the one forwarder keeps its own position and starts again at 0 after
+   * Undelivered batches of a lane. Does not mark them: the one forwarder keeps its own position and starts anew after
    * a reconnect. Held batches are left out until their time has come.
    */
-  claim(lane: Lane, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]>;
+  claim(claim: Claim): Promise<StoredBatch[]>;
+  /** Undelivered batches that were held and whose time has come, oldest first. */
+  due(limit: number): Promise<StoredBatch[]>;
+  /** Those of some batches that are still undelivered and not held, by id. */
+  find(ids: readonly number[]): Promise<StoredBatch[]>;
+  /** Id of the newest undelivered batch of the lane `live` that was committed before a time; 0 when there is none. */
+  boundary(before: number): Promise<number>;
+  /** What is undelivered in the lane `live` with `after < id <= upTo`. */
+  weigh(after: number, upTo: number): Promise<Omit<LaneStats, 'oldest'>>;
+  /** Delivered batches that are still kept, with `id > after`, oldest first, up to `limit` and about `maxBytes`. */
+  recall(recall: Recall, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]>;
   /** Marks batches as delivered: their PUBACK has come. Idempotent. */
   settle(ids: readonly number[]): Promise<void>;
   /** Sets a refused batch aside until a time (milliseconds since the epoch) and counts the refusal. */

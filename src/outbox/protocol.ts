@@ -1,6 +1,6 @@
 import { Fault, type FaultOf } from '../errors.ts';
 import type { Cursor } from '../observation.ts';
-import type { Append, Budget, Lane, OutboxStats, StoredBatch } from './outbox.ts';
+import type { Append, Budget, Claim, LaneStats, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 
 /** What the main thread asks of the worker, and what it answers. One answer for each request, in their order. */
 
@@ -47,10 +47,12 @@ export interface Calls {
   open: { request: { dataDir: string; now: number }; reply: { stream: string } };
   commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
   tidy: { request: { terms: Terms }; reply: Pressure };
-  claim: {
-    request: { lane: Lane; after: number; limit: number; maxBytes: number; now: number };
-    reply: StoredBatch[];
-  };
+  claim: { request: { claim: Claim; now: number }; reply: StoredBatch[] };
+  due: { request: { limit: number; now: number }; reply: StoredBatch[] };
+  find: { request: { ids: readonly number[]; now: number }; reply: StoredBatch[] };
+  boundary: { request: { before: number }; reply: number };
+  weigh: { request: { after: number; upTo: number }; reply: Omit<LaneStats, 'oldest'> };
+  recall: { request: { recall: Recall; after: number; limit: number; maxBytes: number }; reply: StoredBatch[] };
   cursor: { request: { machine: string }; reply: Cursor | undefined };
   stats: { request: { now: number }; reply: Omit<OutboxStats, 'maxBytes'> };
   close: { request: object; reply: undefined };

@@ -74,6 +74,11 @@ const BATCH = `
          b.delivered_at AS deliveredAt, b.hold_until AS holdUntil, b.refusals, b.hold_reason AS holdReason, d.body
   FROM batches b JOIN channels c ON c.id = b.channel LEFT JOIN bodies d ON d.id = b.id`;
 
+const CLAIM = `${BATCH} WHERE b.lane = @lane AND b.delivered_at IS NULL AND b.id > @after AND b.id <= @upTo
+  AND (b.hold_until IS NULL OR b.hold_until <= @now)`;
+
+type ClaimParameters = Readonly<Record<'lane' | 'after' | 'upTo' | 'now' | 'limit', number>>;
+
 /** What a running gateway asks of its database. Together with the schema in `migrations.ts`: all SQL that there is. */
 export function writerStatements(db: Database) {
   const one = <P extends unknown[]>(sql: string) => db.prepare(sql) as Statement<P>;
@@ -105,9 +110,24 @@ export function writerStatements(db: Database) {
       `UPDATE batches SET hold_until = ?, hold_reason = ?, refusals = refusals + 1
        WHERE id = ? AND delivered_at IS NULL`,
     ),
-    claim: row<[lane: number, after: number, now: number, limit: number], BatchRow>(
-      `${BATCH} WHERE b.lane = ? AND b.delivered_at IS NULL AND b.id > ?
-       AND (b.hold_until IS NULL OR b.hold_until <= ?) ORDER BY b.id LIMIT ?`,
+    claimOldest: row<[ClaimParameters], BatchRow>(`${CLAIM} ORDER BY b.id LIMIT @limit`),
+    claimNewest: row<[ClaimParameters], BatchRow>(`${CLAIM} ORDER BY b.id DESC LIMIT @limit`),
+    due: row<[now: number, limit: number], BatchRow>(
+      `${BATCH} WHERE b.hold_until <= ? AND b.delivered_at IS NULL ORDER BY b.id LIMIT ?`,
+    ),
+    find: row<[id: number, now: number], BatchRow>(
+      `${BATCH} WHERE b.id = ? AND b.delivered_at IS NULL AND (b.hold_until IS NULL OR b.hold_until <= ?)`,
+    ),
+    boundary: row<[lane: number, before: number], number>(
+      `SELECT id FROM batches WHERE lane = ? AND delivered_at IS NULL AND stored_at < ? ORDER BY id DESC LIMIT 1`,
+    ).pluck() as unknown as Statement<[number, number], number>,
+    weigh: row<[lane: number, after: number, upTo: number], { batches: number; observations: number; bytes: number }>(
+      `SELECT count(*) AS batches, coalesce(sum(count), 0) AS observations, coalesce(sum(bytes), 0) AS bytes
+       FROM batches WHERE lane = ? AND delivered_at IS NULL AND id > ? AND id <= ?`,
+    ),
+    recall: row<[Readonly<Record<string, string | number | null>>], BatchRow>(
+      `${BATCH} WHERE b.id > @after AND b.delivered_at IS NOT NULL AND (@machine IS NULL OR c.machine = @machine)
+       AND b.t0 >= @from AND b.t0 < @to ORDER BY b.id LIMIT @limit`,
     ),
     history: row<[limit: number], WeightRow & { deliveredAt: number }>(
       `SELECT id, channel, lane, count, bytes, delivered_at AS deliveredAt FROM batches

@@ -4,7 +4,7 @@ import type { Books, Channel } from './books.ts';
 import { encodeBody } from './codec.ts';
 import { type Files, openForWriting } from './database.ts';
 import { openFault } from './disk-faults.ts';
-import type { Append, Lane, NewBatch, OutboxStats, StoredBatch } from './outbox.ts';
+import type { Append, Claim, LaneStats, NewBatch, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
 import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, type Room, SLICE_BATCHES } from './retention.ts';
 import { type BatchRow, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
@@ -77,16 +77,35 @@ export class Store {
   }
 
   /** See `Outbox.claim`. */
-  claim(lane: Lane, after: number, limit: number, maxBytes: number, now: number): StoredBatch[] {
-    const claimed: StoredBatch[] = [];
-    let bytes = 0;
-    for (const row of this.#sql.claim.iterate(LANE_CODES[lane], after, now, limit)) {
-      const batch = storedBatch(row);
-      bytes += batch.body.length;
-      if (claimed.length > 0 && bytes > maxBytes) break;
-      claimed.push(batch);
-    }
-    return claimed;
+  claim({ lane, after, upTo = Number.MAX_SAFE_INTEGER, newestFirst, limit, maxBytes }: Claim, now: number) {
+    const parameters = { lane: LANE_CODES[lane], after, upTo, now, limit };
+    const statement = newestFirst === true ? this.#sql.claimNewest : this.#sql.claimOldest;
+    return batchesOf(statement.iterate(parameters), maxBytes);
+  }
+
+  /** See `Outbox.due`. */
+  due(limit: number, now: number): StoredBatch[] {
+    return batchesOf(this.#sql.due.iterate(now, limit), Number.POSITIVE_INFINITY);
+  }
+
+  /** See `Outbox.find`. */
+  find(ids: readonly number[], now: number): StoredBatch[] {
+    return ids.flatMap((id) => this.#sql.find.all(id, now)).map(storedBatch);
+  }
+
+  /** See `Outbox.boundary`. */
+  boundary(before: number): number {
+    return this.#sql.boundary.get(LANE_CODES.live, before) ?? 0;
+  }
+
+  /** See `Outbox.weigh`. */
+  weigh(after: number, upTo: number): Omit<LaneStats, 'oldest'> {
+    return this.#sql.weigh.get(LANE_CODES.live, after, upTo) as Omit<LaneStats, 'oldest'>;
+  }
+
+  /** See `Outbox.recall`. */
+  recall({ machine, from, to }: Recall, after: number, limit: number, maxBytes: number): StoredBatch[] {
+    return batchesOf(this.#sql.recall.iterate({ machine: machine ?? null, from, to, after, limit }), maxBytes);
   }
 
   cursor(machine: string): Cursor | undefined {
@@ -192,6 +211,19 @@ export class Store {
     const oldest = this.#sql.oldestDelivery.get() ?? null;
     return excess > 0 || (oldest !== null && oldest < before) ? SLICE_BATCHES : 0;
   }
+}
+
+/** Rows until their bodies have `maxBytes`; one at least. */
+function batchesOf(rows: Iterable<BatchRow>, maxBytes: number): StoredBatch[] {
+  const batches: StoredBatch[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const batch = storedBatch(row);
+    bytes += batch.body.length;
+    if (batches.length > 0 && bytes > maxBytes) break;
+    batches.push(batch);
+  }
+  return batches;
 }
 
 function storedBatch(row: BatchRow): StoredBatch {

@@ -1,6 +1,7 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { Fault } from '../errors.ts';
 import { diskFault } from './disk-faults.ts';
+import type { StoredBatch } from './outbox.ts';
 import {
   type Answer,
   type Call,
@@ -48,11 +49,18 @@ class OutboxWorker {
         return { value: this.#commit(store, request) };
       case 'tidy':
         return { value: store.tidy(request.terms) };
-      case 'claim': {
-        const { lane, after, limit, maxBytes, now } = request;
-        const value = store.claim(lane, after, limit, maxBytes, now);
-        return { value, transfer: value.map(({ body }) => body.buffer as ArrayBuffer) };
-      }
+      case 'claim':
+        return handedOver(store.claim(request.claim, request.now));
+      case 'due':
+        return handedOver(store.due(request.limit, request.now));
+      case 'find':
+        return handedOver(store.find(request.ids, request.now));
+      case 'recall':
+        return handedOver(store.recall(request.recall, request.after, request.limit, request.maxBytes));
+      case 'boundary':
+        return { value: store.boundary(request.before) };
+      case 'weigh':
+        return { value: store.weigh(request.after, request.upTo) };
       case 'cursor':
         return { value: store.cursor(request.machine) };
       case 'stats':
@@ -90,6 +98,11 @@ class OutboxWorker {
     if (found === undefined || !found.passing) throw error;
     return found;
   }
+}
+
+/** The bodies change threads without being copied. */
+function handedOver(value: readonly StoredBatch[]): Outcome {
+  return { value: [...value], transfer: value.map(({ body }) => body.buffer as ArrayBuffer) };
 }
 
 if (parentPort !== null) {

@@ -34,6 +34,10 @@ const envelope = {
   seq: z.int().positive().describe('1, 2, 3 … without holes for each (stream, machine, kind)'),
   t0: z.int().describe('milliseconds since the Unix epoch, UTC'),
   clock: z.enum(['synced', 'unsynced']).describe('whether the gateway knew the time when it made the batch'),
+  historical: z
+    .literal(true)
+    .optional()
+    .describe('sent late (backlog after an outage) or once more (replay); not part of the content'),
 };
 
 /** Columns of one signal: `t[i]`, `v[i]` and `q[i]` belong together. */

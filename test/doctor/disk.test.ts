@@ -125,7 +125,7 @@ t.test('beside a running gateway its outbox is read, and stays as it is', async 
     text: /, 20 batches waiting$/,
   });
   t.same(readdirSync(dataDir), before);
-  const [held] = await outbox.claim('live', 0, 1, 1e6);
+  const [held] = await outbox.claim({ lane: 'live', after: 0, limit: 1, maxBytes: 1e6 });
   await outbox.hold(held?.id ?? 0, Date.now() + 60_000, 'the packet is too large');
   t.match(named(await told(outageSection(config, () => [10])), 'outbox'), {
     level: 'warn',

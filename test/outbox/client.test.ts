@@ -35,7 +35,7 @@ t.test('a claim is bounded by bytes and by number, holds at least one, and goes 
   const [first] = await claimAll(outbox);
   const size = first?.body.length ?? 0;
   const ids = async (after: number, limit: number, bytes: number) =>
-    (await outbox.claim('live', after, limit, bytes)).map(({ id }) => id);
+    (await outbox.claim({ lane: 'live', after, limit, maxBytes: bytes })).map(({ id }) => id);
   t.same(await ids(0, 10, 2 * size), [1, 2]);
   t.same(await ids(0, 10, 1), [1]);
   t.same(await ids(2, 1, 1e6), [3]);

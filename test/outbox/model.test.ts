@@ -96,7 +96,9 @@ for (const seed of seeds) {
     const someMarks = (): Pick<Group, 'settled' | 'holds'> => {
       const settled: number[] = [];
       const holds: Hold[] = [];
-      for (const { id, machine, seq } of LANES.flatMap((lane) => store.claim(lane, 0, 1e6, 1e9, now))) {
+      for (const { id, machine, seq } of LANES.flatMap((lane) =>
+        store.claim({ lane, after: 0, limit: 1e6, maxBytes: 1e9 }, now),
+      )) {
         const row = model.rows.find((known) => known.machine === machine && known.seq === seq) as Row;
         if (random() < 0.3) {
           settled.push(id);
@@ -149,9 +151,11 @@ for (const seed of seeds) {
       now += Math.floor(random() * 1000);
       pick(steps)();
       for (const lane of LANES) {
-        const got = store.claim(lane, 0, 1e6, 1e9, now).map(({ machine, seq, refusals, ...rest }) => {
-          return { machine, seq, value: brief(valuesOf(rest)), refusals };
-        });
+        const got = store
+          .claim({ lane, after: 0, limit: 1e6, maxBytes: 1e9 }, now)
+          .map(({ machine, seq, refusals, ...rest }) => {
+            return { machine, seq, value: brief(valuesOf(rest)), refusals };
+          });
         const expected = model.waiting(lane, now).map(({ machine, seq, value, refusals }) => {
           return { machine, seq, value, refusals };
         });

@@ -41,7 +41,7 @@ t.test('a file that a start left without an identity is taken for a new one', as
       { appends: [{ batches: [batch()] }], settled: [], holds: [] },
       { now: NOW, budget: { maxBytes: 1e9, maxAge: 1 } },
     );
-    t.equal(store.claim('live', 0, 9, 1e6, NOW).length, 1);
+    t.equal(store.claim({ lane: 'live', after: 0, limit: 9, maxBytes: 1e6 }, NOW).length, 1);
     store.close();
   }
 });

@@ -71,5 +71,5 @@ export function valuesOf({ body }: Pick<StoredBatch, 'body'>): unknown[] {
 }
 
 export function claimAll(outbox: Outbox, lane: 'alert' | 'live' = 'live'): Promise<StoredBatch[]> {
-  return outbox.claim(lane, 0, 1_000_000, 1e9);
+  return outbox.claim({ lane, after: 0, limit: 1_000_000, maxBytes: 1e9 });
 }

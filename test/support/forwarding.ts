@@ -52,6 +52,7 @@ export function uplinkConfig(url: string, changes: Partial<UplinkConfig> = {}): 
     window: 64,
     backoff: { min: 10, max: 40 },
     compression: 'none',
+    backfill: { order: 'oldest' },
     ...changes,
   };
 }

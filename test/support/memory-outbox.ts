@@ -1,6 +1,16 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { Cursor } from '../../src/observation.ts';
-import type { Append, Budget, Lane, Outbox, OutboxStats, StoredBatch } from '../../src/outbox/outbox.ts';
+import type {
+  Append,
+  Budget,
+  Claim,
+  Lane,
+  LaneStats,
+  Outbox,
+  OutboxStats,
+  Recall,
+  StoredBatch,
+} from '../../src/outbox/outbox.ts';
 
 /** A batch with its marks. */
 export interface MemoryRow extends StoredBatch {
@@ -16,7 +26,7 @@ export class MemoryOutbox implements Outbox {
   readonly full = false;
   readonly failed = new Promise<never>(() => undefined);
   readonly rows: MemoryRow[] = [];
-  readonly claims: { lane: Lane; after: number; limit: number }[] = [];
+  readonly claims: Claim[] = [];
   readonly settles: number[][] = [];
   /** Set: the outbox is gone, every call rejects. */
   gone: Error | undefined;
@@ -49,18 +59,49 @@ export class MemoryOutbox implements Outbox {
     return this.#cursors.get(machine);
   }
 
-  async claim(lane: Lane, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+  async claim(claim: Claim): Promise<StoredBatch[]> {
+    const { lane, after, upTo = Number.POSITIVE_INFINITY, newestFirst = false, limit, maxBytes } = claim;
     this.#check();
-    this.claims.push({ lane, after, limit });
+    this.claims.push(claim);
+    const rows = this.#waiting().filter((row) => row.lane === lane && row.id > after && row.id <= upTo);
+    return some(newestFirst ? rows.toReversed() : rows, limit, maxBytes);
+  }
+
+  async due(limit: number): Promise<StoredBatch[]> {
+    this.#check();
+    return some(
+      this.#waiting().filter(({ heldUntil }) => heldUntil > 0),
+      limit,
+    );
+  }
+
+  async find(ids: readonly number[]): Promise<StoredBatch[]> {
+    this.#check();
+    return this.#waiting().filter(({ id }) => ids.includes(id));
+  }
+
+  async boundary(before: number): Promise<number> {
+    this.#check();
+    return this.#waiting().findLast(({ lane, storedAt }) => lane === 'live' && storedAt < before)?.id ?? 0;
+  }
+
+  async weigh(after: number, upTo: number): Promise<Omit<LaneStats, 'oldest'>> {
+    this.#check();
+    return weight(this.#waiting().filter(({ lane, id }) => lane === 'live' && id > after && id <= upTo));
+  }
+
+  async recall({ machine, from, to }: Recall, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    this.#check();
+    const rows = this.rows.filter(
+      (row) =>
+        row.delivered && row.id > after && row.t0 >= from && row.t0 < to && (machine ?? row.machine) === row.machine,
+    );
+    return some(rows, limit, maxBytes);
+  }
+
+  #waiting(): MemoryRow[] {
     const now = this.#now();
-    let bytes = 0;
-    return this.rows
-      .filter((row) => row.lane === lane && row.id > after && !row.delivered && row.heldUntil <= now)
-      .slice(0, limit)
-      .filter(({ body }, index) => {
-        bytes += body.byteLength;
-        return index === 0 || bytes <= maxBytes;
-      });
+    return this.rows.filter(({ delivered, heldUntil }) => !delivered && heldUntil <= now);
   }
 
   async settle(ids: readonly number[]): Promise<void> {
@@ -85,7 +126,17 @@ export class MemoryOutbox implements Outbox {
   }
 
   async stats(): Promise<OutboxStats> {
-    throw new Error('no test asks for it');
+    const waiting = this.rows.filter(({ delivered }) => !delivered);
+    const lane = (name: Lane) => ({ ...weight(waiting.filter((row) => row.lane === name)), oldest: null });
+    return {
+      stream: this.stream,
+      backlog: { alert: lane('alert'), live: lane('live') },
+      held: 0,
+      delivered: { ...weight(this.rows.filter(({ delivered }) => delivered)), oldest: null },
+      bytes: 0,
+      maxBytes: 0,
+      machines: [],
+    };
   }
 
   room(): Promise<void> {
@@ -117,4 +168,20 @@ export class MemoryOutbox implements Outbox {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
   }
+}
+
+function some(rows: readonly MemoryRow[], limit: number, maxBytes = Number.POSITIVE_INFINITY): StoredBatch[] {
+  let bytes = 0;
+  return rows.slice(0, limit).filter(({ body }, index) => {
+    bytes += body.byteLength;
+    return index === 0 || bytes <= maxBytes;
+  });
+}
+
+function weight(rows: readonly MemoryRow[]): Omit<LaneStats, 'oldest'> {
+  return {
+    batches: rows.length,
+    observations: rows.reduce((sum, { count }) => sum + count, 0),
+    bytes: rows.reduce((sum, { body }) => sum + body.length, 0),
+  };
 }
