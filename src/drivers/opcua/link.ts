@@ -1,5 +1,5 @@
 import type { ClientSession, OPCUAClient } from 'node-opcua-client';
-import { within } from '../../abort.ts';
+import { untilAborted, within } from '../../abort.ts';
 import { ServiceError, statusOf } from './service-error.ts';
 
 /** A server that hangs must not hold up a stop. */
@@ -26,9 +26,9 @@ export class Link {
   readonly client: OPCUAClient;
   readonly session: ClientSession;
   readonly #requestTimeout: number;
-  readonly #lost = Promise.withResolvers<never>();
+  readonly #lost = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #abort = () => this.#lost.reject(this.#signal.reason);
+  readonly #abort = () => this.#lost.abort(this.#signal.reason);
 
   constructor(client: OPCUAClient, session: ClientSession, requestTimeout: number, signal: AbortSignal) {
     this.client = client;
@@ -38,15 +38,17 @@ export class Link {
     raw.performMessageTransaction = (request, callback) => raw._performMessageTransaction(request, callback);
     this.#signal = signal;
     signal.addEventListener('abort', this.#abort, { once: true });
-    // Nobody may be waiting when it is lost.
-    this.#lost.promise.catch(() => undefined);
-    client.on('connection_lost', () => this.#lost.reject(new Error('the server broke the connection (ECONNRESET)')));
-    client.on('close', () => this.#lost.reject(new Error('the server broke the connection (ECONNRESET)')));
+    const lose = () => this.#lost.abort(new Error('the server broke the connection (ECONNRESET)'));
+    client.on('connection_lost', lose);
+    client.on('close', lose);
   }
 
-  /** Rejects when the connection is lost, or with the abort reason; never resolves. */
-  get lost(): Promise<never> {
-    return this.#lost.promise;
+  /**
+   * Aborts when the connection is lost, or with the abort reason. No promise: each race with one that lives as long as the
+   * link would keep its result as long.
+   */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
   }
 
   /**
@@ -63,7 +65,7 @@ export class Link {
         if (error === null) resolve(response as Response);
         else reject(asServiceError(error, name));
       });
-      return await Promise.race([promise, this.lost]);
+      return await untilAborted(promise, this.lost);
     } finally {
       clearTimeout(timer);
       promise.catch(() => undefined);

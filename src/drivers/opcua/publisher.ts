@@ -6,6 +6,7 @@ import {
   type RepublishResponse,
   SetPublishingModeRequest,
 } from 'node-opcua-client';
+import { untilAborted } from '../../abort.ts';
 import type { Link } from './link.ts';
 import { ServiceError } from './service-error.ts';
 import { remove } from './subscription.ts';
@@ -89,7 +90,7 @@ export class Publisher {
     this.#fill();
     if (this.#arrived.length === 0 && this.#failure === undefined) {
       const timer = setTimeout(() => this.#wake.resolve(), ms);
-      await Promise.race([this.#wake.promise, this.#options.link.lost]).finally(() => clearTimeout(timer));
+      await untilAborted(this.#wake.promise, this.#options.link.lost).finally(() => clearTimeout(timer));
     }
     this.#wake = Promise.withResolvers();
     const first = this.#arrived.shift();
