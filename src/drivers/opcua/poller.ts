@@ -169,10 +169,12 @@ export class Poller {
   }
 
   async #promote(values: DataValue[]): Promise<void> {
+    const { link, context } = this.#options;
     try {
-      await promoteOpaqueStructure(this.#options.link.session, values);
+      await untilAborted(promoteOpaqueStructure(link.session, values), link.lost);
     } catch (error) {
-      this.#options.context.log.debug({ err: error }, 'a structure of unknown type');
+      link.lost.throwIfAborted();
+      context.log.debug({ err: error }, 'a structure of unknown type');
     }
   }
 

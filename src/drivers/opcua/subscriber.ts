@@ -1,4 +1,5 @@
 import { type NotificationMessage, promoteOpaqueStructure } from 'node-opcua-client';
+import { untilAborted } from '../../abort.ts';
 import { Fault } from '../../errors.ts';
 import type { MachineEvent, Observation, Reading } from '../../observation.ts';
 import type { DriverContext } from '../driver.ts';
@@ -284,10 +285,12 @@ export class Subscriber {
 
   /** Structures of types that only the server knows are decoded by its own definition; what fails stays unknown. */
   async #promote(message: NotificationMessage): Promise<void> {
+    const { link, context } = this.#options;
     try {
-      await promoteOpaqueStructure(this.#options.link.session, valuesOf(message));
+      await untilAborted(promoteOpaqueStructure(link.session, valuesOf(message)), link.lost);
     } catch (error) {
-      this.#options.context.log.debug({ err: error }, 'a structure of unknown type');
+      link.lost.throwIfAborted();
+      context.log.debug({ err: error }, 'a structure of unknown type');
     }
   }
 
