@@ -1,4 +1,5 @@
-import type { Cursor } from '../../observation.ts';
+import type { Cursor, Value } from '../../observation.ts';
+import { isRecord } from './survey.ts';
 
 /**
  * Where reading goes on. A subscription lives in the server, so that another connection, or another process, may take it
@@ -11,25 +12,28 @@ export interface Position {
   readonly sequence: number;
   /** Fingerprint of the items: what the handles in notifications mean. */
   readonly items: string;
+  /** Last values of the signals that the state follows from. */
+  readonly inputs: { readonly [signal: string]: Value };
   /** When the server started: its ids mean nothing after the next start. */
   readonly startTime: number | null;
   /** When the server was last heard, by our clock, in milliseconds since the epoch: where a gap begins. */
   readonly heard: number;
 }
 
-export function toCursor({ subscription, sequence, items, startTime, heard }: Position): Cursor {
-  return { subscription: subscription ?? null, sequence, items, startTime, heard };
+export function toCursor({ subscription, sequence, items, inputs, startTime, heard }: Position): Cursor {
+  return { subscription: subscription ?? null, sequence, items, inputs, startTime, heard };
 }
 
 /** The position of a cursor; undefined where there is none, or none of this driver. */
 export function positionOf(cursor: Cursor | undefined): Position | undefined {
   if (cursor === undefined) return undefined;
-  const { subscription, sequence, items, startTime, heard } = cursor;
+  const { subscription, sequence, items, inputs, startTime, heard } = cursor;
   if (typeof sequence !== 'number' || typeof items !== 'string' || typeof heard !== 'number') return undefined;
   return {
     subscription: typeof subscription === 'number' ? subscription : undefined,
     sequence,
     items,
+    inputs: isRecord(inputs) ? inputs : {},
     startTime: typeof startTime === 'number' ? startTime : null,
     heard,
   };

@@ -51,8 +51,8 @@ function queueSize(samplingInterval: number, { publishingInterval, outage }: Opc
 }
 
 /** Tells whether a subscription that was made for some items is still the right one: handles are places in this list. */
-export function fingerprint(items: readonly Item[]): string {
-  const hash = createHash('sha256');
+export function fingerprint(items: readonly Item[], { publishingInterval }: OpcuaSettings): string {
+  const hash = createHash('sha256').update(String(publishingInterval));
   for (const { signal, nodeId, scale, offset, watch } of items) {
     hash.update(JSON.stringify([signal, nodeId?.toString(), scale, offset, watch]));
   }

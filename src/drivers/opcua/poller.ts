@@ -76,7 +76,7 @@ export class Poller {
       if (this.#now - resolved >= settings.retryItems && items.some(isRefused)) {
         resolved = this.#now;
         const again = await this.#resolve();
-        const isOther = fingerprint(again) !== fingerprint(items);
+        const isOther = fingerprint(again, settings) !== fingerprint(items, settings);
         items = again;
         if (isOther) yield this.#begin(items);
       }
@@ -141,7 +141,8 @@ export class Poller {
     return {
       subscription: undefined,
       sequence: 0,
-      items: fingerprint(items),
+      items: fingerprint(items, this.#options.settings),
+      inputs: {},
       startTime: this.#options.survey.startTime,
       heard: this.#now,
     };

@@ -3,6 +3,7 @@ import { untilAborted } from '../../abort.ts';
 import { Fault } from '../../errors.ts';
 import type { MachineEvent, Observation, Reading } from '../../observation.ts';
 import type { DriverContext } from '../driver.ts';
+import { stateInputs } from '../state-rule.ts';
 import { Browser } from './browse.ts';
 import { following, isBefore, type Position, toCursor } from './cursor.ts';
 import { fingerprint, type Item } from './items.ts';
@@ -115,7 +116,7 @@ export class Subscriber {
     const options = { link, settings, survey: this.#survey };
     const position = this.#position;
     if (position?.subscription === undefined || position.startTime !== this.#survey.startTime) return undefined;
-    if (position.startTime === null || position.items !== fingerprint(items) || life.subscribed?.isSuspect)
+    if (position.startTime === null || position.items !== fingerprint(items, settings) || life.subscribed?.isSuspect)
       return undefined;
     const { subscription } = position;
     if (!(await transfer(options, subscription))) return undefined;
@@ -190,8 +191,8 @@ export class Subscriber {
 
   /** Where reading is, once the server was heard at `heard`. */
   #place({ id, print }: Subscribed, heard: number): Position {
-    const sequence = this.#position?.subscription === id ? this.#position.sequence : 0;
-    return { subscription: id, sequence, items: print, startTime: this.#survey.startTime, heard };
+    const { sequence, inputs } = this.#position?.subscription === id ? this.#position : { sequence: 0, inputs: {} };
+    return { subscription: id, sequence, items: print, inputs, startTime: this.#survey.startTime, heard };
   }
 
   /** What was notified while nobody listened. */
@@ -278,9 +279,17 @@ export class Subscriber {
     if (ended !== undefined && !isOld) throw this.#ended(subscribed, ended);
     if (isTick) this.#ticked = performance.now();
     subscribed.isOutdated ||= isModelChanged;
-    this.#position = { ...this.#place(subscribed, arrived ?? now), sequence: message.sequenceNumber };
+    const place = this.#place(subscribed, arrived ?? now);
+    const inputs = { ...place.inputs, ...this.#inputs(observations) };
+    this.#position = { ...place, sequence: message.sequenceNumber, inputs };
     yield* this.#pass({ observations, events: notices, cursor: toCursor(this.#position) });
     publisher.acknowledge(message.sequenceNumber);
+  }
+
+  #inputs(observations: readonly Observation[]): Position['inputs'] {
+    const { state } = this.#options.settings;
+    const names = state === undefined ? [] : stateInputs(state);
+    return Object.fromEntries(observations.flatMap(({ signal, v }) => (names.includes(signal) ? [[signal, v]] : [])));
   }
 
   /** Structures of types that only the server knows are decoded by its own definition; what fails stays unknown. */
@@ -310,7 +319,7 @@ export class Subscriber {
     });
     if (isOther || items.length !== subscribed.items.length) return true;
     subscribed.items = items;
-    subscribed.print = fingerprint(items);
+    subscribed.print = fingerprint(items, settings);
     const monitor = monitorOf({ link, settings, survey: this.#survey }, subscribed.id);
     await unwatch(monitor, subscribed.dead.splice(0));
     const results = await watch(

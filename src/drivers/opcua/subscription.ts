@@ -9,16 +9,15 @@ import {
   TransferSubscriptionsRequest,
   type TransferSubscriptionsResponse,
 } from 'node-opcua-client';
-import { StateFromRule, stateInputs } from '../state-rule.ts';
+import { StateFromRule } from '../state-rule.ts';
 import type { Position } from './cursor.ts';
-import { decode } from './decode.ts';
 import { fingerprint, type Item } from './items.ts';
 import type { Subscribed } from './life.ts';
 import type { Link } from './link.ts';
 import { type MonitorOptions, type Watched, watch, watchServer } from './monitored.ts';
 import { ServiceError } from './service-error.ts';
 import type { OpcuaSettings } from './settings.ts';
-import { read, type Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 /** The server's clock is asked for at least this often, in milliseconds. */
 const HEARTBEAT_MS = 5000;
@@ -69,7 +68,7 @@ export async function create(options: SubscriptionOptions, items: readonly Item[
   return {
     id: response.subscriptionId,
     items,
-    print: fingerprint(items),
+    print: fingerprint(items, settings),
     survey,
     watched,
     publishingInterval,
@@ -113,13 +112,16 @@ export async function transfer({ link }: SubscriptionOptions, subscription: numb
 export async function recollect(
   options: SubscriptionOptions,
   items: readonly Item[],
-  { subscription, items: print }: Position & { readonly subscription: number },
+  { subscription, items: print, inputs }: Position & { readonly subscription: number },
 ): Promise<Subscribed | undefined> {
   const { link, settings, survey } = options;
   const result = await monitoredItems(link, subscription);
   if (!result?.statusCode.isGoodish()) return undefined;
-  const [ids, handles] = (result.outputArguments ?? []).map(({ value }) => Array.from(value as Iterable<number>));
-  if (ids === undefined || handles === undefined) return undefined;
+  const [ids, handles] = (result.outputArguments ?? []).map(({ value }) =>
+    Array.from((value ?? []) as Iterable<number>),
+  );
+  // The server's own are always there: a list without any tells nothing.
+  if (ids === undefined || handles === undefined || ids.length === 0) return undefined;
   const watched = new Map<number, Watched>();
   for (const [handle, { nodeId, watch: wanted }] of items.entries()) {
     const id = ids[handles.indexOf(handle)];
@@ -142,7 +144,7 @@ export async function recollect(
     keepAlive: interval * requestedMaxKeepAliveCount,
     lifetime: interval * requestedLifetimeCount,
     heartbeat: undefined,
-    state: await primed(link, settings, items),
+    state: primed(settings, inputs),
     lastTimes: new Map(),
     badValues: new Set(),
     dead: [],
@@ -170,26 +172,13 @@ async function monitoredItems(link: Link, subscription: number): Promise<CallMet
   }
 }
 
-/** The state's rule with the present values of its signals, which nobody sends again. */
-async function primed(
-  link: Link,
-  { state }: OpcuaSettings,
-  items: readonly Item[],
-): Promise<StateFromRule | undefined> {
+/** The state's rule where the earlier process has left it: what changed since then is still to come. */
+function primed({ state }: OpcuaSettings, inputs: Position['inputs']): StateFromRule | undefined {
   if (state === undefined) return undefined;
   const rule = new StateFromRule(state);
-  const inputs = stateInputs(state);
-  const found = items.flatMap((item) => {
-    const isInput = inputs.some((input) => input === item.signal || input.startsWith(`${item.signal}.`));
-    return isInput && item.nodeId !== undefined ? [{ item, node: item.nodeId.toString() }] : [];
-  });
-  if (found.length === 0) return rule;
-  const now = Date.now();
-  const values = await read(
-    link,
-    found.map(({ node }) => node),
+  rule.derive(
+    Object.entries(inputs).map(([signal, v]) => ({ signal, t: 0, ns: 0, v, q: v === null ? 'bad' : 'good' })),
   );
-  rule.derive(found.flatMap(({ item }, i) => (values[i] === undefined ? [] : decode(item, values[i], now))));
   return rule;
 }
 

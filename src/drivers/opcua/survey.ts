@@ -60,6 +60,6 @@ function timeOf(value: Value | undefined): number | undefined {
   return typeof value === 'string' ? Date.parse(value) : undefined;
 }
 
-function isRecord(value: Value | undefined): value is { readonly [key: string]: Value } {
+export function isRecord(value: Value | undefined): value is { readonly [key: string]: Value } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

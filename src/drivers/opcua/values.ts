@@ -36,7 +36,8 @@ function ofVariant({ dataType, arrayType, value, dimensions }: Variant, depth: n
 
 /** Elements in row-major order (OPC UA Part 6, 5.2.2.16) as nested arrays. */
 function nest(flat: readonly Value[], [size, ...inner]: readonly number[]): Value {
-  if (size === undefined || inner.length === 0) return flat;
+  // Where one dimension is 0 the others mean nothing, however large they are.
+  if (size === undefined || inner.length === 0 || flat.length === 0) return flat;
   const step = inner.reduce((product, one) => product * one, 1);
   return Array.from({ length: size }, (_, i) => nest(flat.slice(i * step, (i + 1) * step), inner));
 }
