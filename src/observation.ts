@@ -36,22 +36,40 @@ export interface SignalInfo {
   readonly type?: string;
 }
 
+/** Why something was lost: the one list, which the wire contract takes over. */
+export const GAP_CAUSES = [
+  /** The machine's own buffer rolled over before it was read. */
+  'agent-overrun',
+  /** What an agent held when it restarted. */
+  'agent-restart',
+  /** It came, and no part of it could be understood. */
+  'unreadable',
+  /** A server's queue for a signal was too short for its rate (OPC UA overflow bit). */
+  'queue-overflow',
+  /** The link was down, and what is behind it keeps nothing, or did not keep it. */
+  'link-down',
+  /** Polls that came due while the one before was still under way. */
+  'poll-skipped',
+  /** Thinned or dropped by the gateway, whose room for undelivered batches was used up. */
+  'budget',
+  /** In a damaged database that was set aside, and could not be salvaged from it. */
+  'quarantine',
+] as const;
+export type GapCause = (typeof GAP_CAUSES)[number];
+
+/** A run of batches of one machine that will never come: `first` to `last`, both included. */
+export interface LostBatches {
+  readonly kind: string;
+  readonly stream: string;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A known loss. Times are whole milliseconds since the epoch; what was lost lies after `from` and before `to`. */
 export interface Gap {
   readonly type: 'gap';
   readonly t: number;
-  readonly cause: /** The machine's own buffer rolled over before it was read. */
-    | 'agent-overrun'
-    /** What an agent held when it restarted. */
-    | 'agent-restart'
-    /** It came, and no part of it could be understood. */
-    | 'unreadable'
-    /** A server's queue for a signal was too short for its rate (OPC UA overflow bit). */
-    | 'queue-overflow'
-    /** The link was down, and what is behind it keeps nothing, or did not keep it. */
-    | 'link-down'
-    /** Polls that came due while the one before was still under way. */
-    | 'poll-skipped';
+  readonly cause: GapCause;
   readonly from: number | null;
   readonly to: number;
   /** Observations lost: exact, at most that many (`exact: false`), or unknown (`null`). */
@@ -59,6 +77,8 @@ export interface Gap {
   readonly exact: boolean;
   /** The protocol's own bounds, e.g. `{ fromSequence, toSequence, instanceId }`. */
   readonly detail?: { readonly [key: string]: Value };
+  /** The batches that were lost, where they had a seq already: without it they would count as missing. */
+  readonly batches?: LostBatches;
 }
 
 /** The driver's way of reading changed. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GAP_CAUSES } from '../observation.ts';
 
 /**
  * Contract v1 of what is published: the one source of types, validation and JSON Schema; docs/contract.md explains it.
@@ -53,20 +54,27 @@ export const signalSchema = z.looseObject({
 
 const detail = z.record(z.string(), z.json());
 
+const lostBatches = z
+  .looseObject({
+    kind: z.string(),
+    stream: z.string().min(1),
+    first: z.int().positive().describe('the lowest seq'),
+    last: z.int().positive().describe('the highest seq, included'),
+  })
+  .refine(({ first, last }) => first <= last, { path: ['last'], error: 'below first' })
+  .describe('a run of batches of this machine that will never come, not necessarily of the stream of this event');
+
 export const eventSchema = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('gap').describe('a known loss'),
     t: offset,
-    cause: z
-      .string()
-      .describe(
-        'agent-overrun, agent-restart, unreadable, queue-overflow, link-down, poll-skipped; later versions add causes',
-      ),
+    cause: z.string().describe(`${GAP_CAUSES.join(', ')}; later versions add causes`),
     from: z.int().nullable().describe('milliseconds since the epoch of the last observation before it; null: none yet'),
     to: z.int().describe('milliseconds since the epoch by which data flowed again'),
     count: z.int().nullable().describe('observations lost; null: unknown'),
     exact: z.boolean().describe('false: at most count'),
     detail: detail.optional(),
+    batches: lostBatches.optional(),
   }),
   z.looseObject({
     type: z.literal('driver').describe('the way of reading the machine changed'),
