@@ -17,6 +17,8 @@ import type { Link } from './link.ts';
 const MAX_NODES = 200_000;
 /** References of a node in one answer; more come by continuation points. */
 const MAX_REFERENCES = 1000;
+/** Answers in a row that promise more and give none. */
+const MAX_EMPTY = 10;
 const BROWSE_NAME_AND_CLASS = 0x01 | 0x04 | 0x08;
 const HIERARCHICAL_REFERENCES = 'i=33';
 const HAS_PROPERTY = 'ns=0;i=46';
@@ -104,11 +106,13 @@ export class Browser {
   async #rest(first: BrowseResult): Promise<Child[]> {
     const children = childrenOf(first);
     let continuationPoint: Buffer | null = first.continuationPoint;
-    while (continuationPoint && continuationPoint.length > 0) {
+    for (let empty = 0; continuationPoint && continuationPoint.length > 0 && empty < MAX_EMPTY; ) {
       const request = new BrowseNextRequest({ continuationPoints: [continuationPoint] });
       const [next] = (await this.#options.link.request<BrowseNextResponse>(request)).results ?? [];
       if (next === undefined) break;
-      children.push(...childrenOf(next));
+      const more = childrenOf(next);
+      for (const child of more) children.push(child);
+      empty = more.length > 0 ? 0 : empty + 1;
       continuationPoint = children.length > MAX_NODES ? null : next.continuationPoint;
     }
     return children;

@@ -59,7 +59,8 @@ export function digest(
       if (notice !== undefined) notices.push(notice);
     } else if (clientHandle === NAMESPACES) {
       const namespaces = toValue(value.value);
-      isModelChanged ||= Array.isArray(namespaces) && namespaces.join() !== subscribed.survey.namespaces.join();
+      isModelChanged ||=
+        Array.isArray(namespaces) && namespaces.map(String).join() !== subscribed.survey.namespaces.join();
     }
   }
   observations.push(...(subscribed.state?.derive(observations) ?? []));

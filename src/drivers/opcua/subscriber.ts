@@ -11,7 +11,7 @@ import type { Life, Subscribed } from './life.ts';
 import type { Link } from './link.ts';
 import { unwatch, watch } from './monitored.ts';
 import { digest, valuesOf } from './notifications.ts';
-import { Publisher } from './publisher.ts';
+import { type Published, Publisher } from './publisher.ts';
 import { modelOf, once, refusal, refusals, revisions, unknown } from './reports.ts';
 import { resolve } from './resolve.ts';
 import { ServiceError } from './service-error.ts';
@@ -213,7 +213,7 @@ export class Subscriber {
       const published = await publisher.next(look);
       this.#signal.throwIfAborted();
       this.#options.life.heard = publisher.heard;
-      if (published !== undefined) yield* this.#take(subscribed, publisher, published.message);
+      if (published !== undefined) yield* this.#take(subscribed, publisher, published);
       const overflow = this.#options.life.overflows.take(this.#now);
       if (overflow !== undefined) yield* this.#pass({ observations: [], events: [overflow] });
       this.#watchSilence(subscribed, publisher);
@@ -223,15 +223,25 @@ export class Subscriber {
     }
   }
 
-  async *#take(subscribed: Subscribed, publisher: Publisher, message: NotificationMessage): AsyncGenerator<Reading> {
+  async *#take(
+    subscribed: Subscribed,
+    publisher: Publisher,
+    { message, available }: Published,
+  ): AsyncGenerator<Reading> {
     const now = this.#now;
     const isKeepAlive = (message.notificationData ?? []).length === 0;
     let expected = following(this.#position?.sequence ?? 0);
     for (let i = 0; isBefore(expected, message.sequenceNumber) && i < MAX_REPUBLISHED; i++) {
       const missing = await publisher.republish(expected);
-      if (missing === undefined) break;
-      yield* this.#digest(subscribed, publisher, missing, undefined);
-      expected = following(expected);
+      if (missing === undefined) {
+        const kept = available.find((one) => isBefore(expected, one) && isBefore(one, message.sequenceNumber));
+        if (kept === undefined) break;
+        yield* this.#pass(this.#hole(subscribed, expected, kept, now));
+        expected = kept;
+      } else {
+        yield* this.#digest(subscribed, publisher, missing, undefined);
+        expected = following(expected);
+      }
     }
     if (isBefore(expected, message.sequenceNumber)) {
       yield* this.#pass(this.#hole(subscribed, expected, message.sequenceNumber, now));
