@@ -2,11 +2,14 @@ import { aborted, within } from './abort.ts';
 import { ClockSync, systemClock } from './clock.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config, MachineConfig } from './config/schema.ts';
+import { gatewayCommands } from './control/commands.ts';
+import { ControlServer } from './control/server.ts';
 import type { Driver, DriverModule } from './drivers/driver.ts';
 import { driverFolder } from './drivers/folder.ts';
 import { supervise } from './drivers/supervise.ts';
-import { Fault } from './errors.ts';
+import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
+import { VitalSigns } from './health/vital-signs.ts';
 import type { Log } from './log.ts';
 import { openOutbox } from './outbox/client.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -27,6 +30,7 @@ interface RunningMachine {
 
 /** The uplink as it runs. */
 interface RunningUplink {
+  readonly forwarder: Forwarder;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
@@ -55,6 +59,8 @@ export class Gateway {
   readonly #drivers = new Map<string, ReturnType<DriverModule['load']>>();
   #outbox: Outbox | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
+  #control: ControlServer | undefined;
+  #vitalSigns: VitalSigns | undefined;
   /** Rejects when a part ends that should not. */
   readonly #broken = Promise.withResolvers<never>();
   /** The start, reloads and the stop take turns. */
@@ -108,11 +114,30 @@ export class Gateway {
     this.#outbox = outbox;
     this.#startFlushing();
     this.#startUplink(outbox);
+    await this.#startControl(outbox);
     // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
     await Promise.allSettled(machines.map((machine) => this.#loadDriver(machine)));
     for (const machine of machines) await this.#startMachine(machine, outbox);
     this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
     return outbox;
+  }
+
+  /** Where nobody can ask it, a gateway reads and sends all the same. */
+  async #startControl(outbox: Outbox): Promise<void> {
+    const log = this.#log.child({ part: 'control' });
+    const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));
+    this.#vitalSigns = vitalSigns;
+    const commands = gatewayCommands({
+      version: this.#options.version,
+      vitalSigns,
+      config: () => this.#config,
+      forwarder: () => this.#uplink?.forwarder,
+    });
+    try {
+      this.#control = await ControlServer.listen(this.#config.gateway.dataDir, commands, log);
+    } catch (error) {
+      log.warn(`status and replay will not work: ${explain(error)}`);
+    }
   }
 
   #startFlushing(): void {
@@ -172,7 +197,7 @@ export class Gateway {
       clock: systemClock,
     });
     const abort = new AbortController();
-    this.#uplink = { abort, done: forwarder.run(abort.signal).catch(this.#broken.reject) };
+    this.#uplink = { forwarder, abort, done: forwarder.run(abort.signal).catch(this.#broken.reject) };
   }
 
   async #stopUplink(): Promise<void> {
@@ -206,6 +231,8 @@ export class Gateway {
   async #stop(): Promise<void> {
     const outbox = this.#outbox;
     if (outbox === undefined) return;
+    this.#vitalSigns?.[Symbol.dispose]();
+    await this.#control?.[Symbol.asyncDispose]();
     const drained = await this.#stopMachines([...this.#machines.keys()]);
     await this.#stopUplink();
     const closed = await within(STOP_OUTBOX_MS, outbox.close());

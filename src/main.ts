@@ -12,6 +12,7 @@ import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
+import { statusCommand } from './cli/status.ts';
 import { trustCommand } from './cli/trust.ts';
 import { codeOf, explain, Fault } from './errors.ts';
 import { VERSION } from './version.ts';
@@ -64,6 +65,7 @@ await yargs(hideBin(process.argv))
   .scriptName('edge-gateway')
   .usage('$0 COMMAND\n\nReads every machine, loses nothing, proves it.')
   .command(runCommand)
+  .command(statusCommand)
   .command(checkCommand)
   .command(demoCommand)
   .command(initCommand)

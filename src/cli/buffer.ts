@@ -2,18 +2,16 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Argv, CommandModule } from 'yargs';
+import type { GatewayStatus } from '../control/commands.ts';
 import { codeOf, Fault } from '../errors.ts';
 import type { ArchiveStats } from '../outbox/archive.ts';
+import { findBuffer, type Place, parseTime } from './buffer-place.ts';
+import { replayCommand } from './buffer-replay.ts';
+import { bytes, table, time } from './figures.ts';
+import { bufferText } from './status.ts';
 
 /** Problems that `verify` prints before it only counts. */
 const MAX_PROBLEMS = 100;
-const EXIT_USAGE = 64;
-const EXIT_CONFIG = 78;
-
-interface Place {
-  config: string | undefined;
-  dataDir: string | undefined;
-}
 
 interface ExportArgs extends Place {
   machine: string | undefined;
@@ -23,7 +21,7 @@ interface ExportArgs extends Place {
   out: string | undefined;
 }
 
-/** `buffer stats|export|verify`: looks into the outbox of a running or a stopped gateway. */
+/** `buffer stats|export|verify|replay`: looks into the outbox of a running or a stopped gateway. */
 export const bufferCommand: CommandModule = {
   command: 'buffer',
   describe: 'Look into the local buffer, while the gateway runs or without it',
@@ -35,7 +33,8 @@ export const bufferCommand: CommandModule = {
       .command(statsCommand)
       .command(exportCommand)
       .command(verifyCommand)
-      .demandCommand(1, 'say what to do: stats, export or verify'),
+      .command(replayCommand)
+      .demandCommand(1, 'say what to do: stats, export, verify or replay'),
   handler: () => undefined,
 };
 
@@ -51,8 +50,12 @@ const statsCommand: CommandModule<object, Place & { json: boolean }> = {
     if (place === undefined) return;
     using archive = await openArchive(place.dataDir);
     const stats = archive.stats(Date.now());
-    const all = { dataDir: place.dataDir, maxBytes: place.maxBytes, ...stats };
-    process.stdout.write(args.json ? `${JSON.stringify(all, null, 2)}\n` : statsText(place, stats));
+    const running = await runningGateway(place.dataDir);
+    const { fullIn, writtenPerDay, written, commits } = running?.buffer ?? {};
+    const now = running === undefined ? {} : { lanes: running.lanes, fullIn, writtenPerDay, written, commits };
+    const all = { dataDir: place.dataDir, maxBytes: place.maxBytes, ...stats, ...now };
+    const text = `${statsText(place, stats)}${running === undefined ? '' : `\n${bufferText(running)}`}`;
+    process.stdout.write(args.json ? `${JSON.stringify(all, null, 2)}\n` : text);
   },
 };
 
@@ -128,35 +131,21 @@ const verifyCommand: CommandModule<object, Place & { quick: boolean; json: boole
   },
 };
 
-/** Undefined when it is not known, which was told by then. */
-async function findBuffer({ config: file, dataDir }: Place) {
-  if (dataDir !== undefined) return { dataDir, maxBytes: null };
-  if (file === undefined) return wrongUsage('say where the buffer is: --config FILE or --data-dir DIR', undefined);
-  const { loadConfigOrTell } = await import('./load-config.ts');
-  const config = await loadConfigOrTell(file, { absent: 'warning' });
-  if (config === undefined) {
-    process.exitCode = EXIT_CONFIG;
-    return undefined;
+/** What the gateway says of itself; undefined when none runs. */
+async function runningGateway(dataDir: string): Promise<GatewayStatus | undefined> {
+  const { ask } = await import('../control/client.ts');
+  try {
+    return await ask<GatewayStatus>(dataDir, { command: 'status' });
+  } catch (error) {
+    // None runs, or it may not be asked: what lies on the disk was told.
+    if (error instanceof Fault) return undefined;
+    throw error;
   }
-  return { dataDir: config.gateway.dataDir, maxBytes: config.buffer.maxBytes };
 }
 
 async function openArchive(dataDir: string) {
   const { Archive } = await import('../outbox/archive.ts');
   return Archive.open(dataDir);
-}
-
-/** Null for what is no time, which was told by then. */
-function parseTime(text: string | undefined): number | undefined | null {
-  const time = text === undefined ? undefined : Date.parse(text);
-  if (time === undefined || !Number.isNaN(time)) return time;
-  return wrongUsage(`${text} is not a time: write it like 2025-11-20T09:00:00Z`, null);
-}
-
-function wrongUsage<T>(message: string, value: T): T {
-  process.stderr.write(`edge-gateway: ${message}\n`);
-  process.exitCode = EXIT_USAGE;
-  return value;
 }
 
 function writeFault(error: unknown, out: string | undefined): unknown {
@@ -205,25 +194,4 @@ function statsText(place: { dataDir: string; maxBytes: number | null }, stats: A
     parts.push(table([['refused', 'kind', 'seq', 'times', 'next try', 'reason'], ...rows], [2, 3]));
   }
   return parts.join('\n');
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+/, '');
-}
-
-function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
-  const power = count === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
-  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
-}
-
-/** Columns as wide as their widest cell; the numeric ones stand to the right. */
-function table(rows: readonly (readonly string[])[], numeric: readonly number[]): string {
-  const widths = rows.reduce<number[]>((wide, row) => row.map((cell, i) => Math.max(wide[i] ?? 0, cell.length)), []);
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => (numeric.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return rows.map((row) => `${line(row)}\n`).join('');
 }

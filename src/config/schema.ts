@@ -98,6 +98,10 @@ const uplink = z
     window: z.int().min(1).max(65_535).default(64).describe('Batches under way; the broker’s Receive Maximum caps it'),
     backoff: backoff.prefault({}).describe('Waits between attempts to connect: exponential, with full jitter'),
     compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Of the payload'),
+    commands: z
+      .boolean()
+      .default(false)
+      .describe('Whether the cloud may ask for a replay on `plc/{tenant}/{gateway}/command`'),
     backfill: z
       .strictObject({
         order: z.enum(['oldest', 'newest']).default('oldest').describe('Which end of the backlog goes first'),

@@ -4,6 +4,7 @@ import type { UplinkConfig } from '../config/schema.ts';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { LaneStats, Outbox, Recall } from '../outbox/outbox.ts';
+import { Commands } from './commands.ts';
 import { type BacklogProgress, Delivery, LIVE_MS } from './delivery.ts';
 import type { Sender } from './envelope.ts';
 import { SEND_LANES, type SendLane } from './lanes.ts';
@@ -64,6 +65,7 @@ export class Forwarder {
   readonly #replays = new Replays(() => this.#delivery?.wake());
   readonly #sender: Sender;
   readonly #told: Told;
+  readonly #commands: Commands | undefined;
   #delivery: Delivery | undefined;
   #acknowledged = 0;
 
@@ -81,6 +83,15 @@ export class Forwarder {
     });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
     this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
+    if (uplink.commands) {
+      this.#commands = new Commands({
+        identity,
+        log,
+        clock,
+        told: this.#told,
+        replay: (request) => this.replay(request),
+      });
+    }
     this.#sender = { tenant: identity.tenant, gateway: identity.id, stream: outbox.stream };
   }
 
@@ -145,6 +156,7 @@ export class Forwarder {
     renewed.addEventListener('abort', replace, { once: true });
     if (signal.aborted) stop();
     if (renewed.aborted) replace();
+    void this.#commands?.attach(link);
     try {
       const end = await Promise.race([delivery.run(pause.signal), overdue.promise]);
       if (end !== undefined) this.#lost(end, delivery);

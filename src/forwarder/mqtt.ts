@@ -61,7 +61,7 @@ export interface Link {
   /** Bytes of the largest packet that the broker takes (MQTT 5, 3.2.2.3.6). Obeyed by the caller. */
   readonly maximumPacketSize: number;
   /**
-   * Publishes with QoS 1 and resolves with the PUBACK. Packets leave in the order of the calls. When the link ends
+   * Publishes with QoS 1, if nothing else is said, and resolves with the PUBACK. Packets leave in the order of the calls. When the link ends
    * first, the promise stays pending for ever: watch `closed`.
    */
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): Promise<Puback>;
@@ -79,6 +79,8 @@ export interface Link {
 }
 
 export interface PublishOptions {
+  /** 0: nobody acknowledges it; resolves when it was sent. Default 1. */
+  readonly qos?: 0 | 1;
   readonly retain?: boolean;
   readonly properties?: PublishProperties;
 }
@@ -165,11 +167,11 @@ class MqttLink implements Link {
     const { promise, resolve } = Promise.withResolvers<Puback>();
     // Once it is closed, mqtt.js would keep the packet for a reconnect that never comes.
     if (!this.#client.connected) return promise;
-    const { retain = false, properties } = options;
+    const { qos = 1, retain = false, properties } = options;
     this.#client.publish(
       topic,
       payload as Buffer,
-      { qos: 1, retain, ...(properties === undefined ? {} : { properties: properties as MutableProperties }) },
+      { qos, retain, ...(properties === undefined ? {} : { properties: properties as MutableProperties }) },
       (error, packet) => {
         if (error === undefined || error === null) return resolve({ code: 0 });
         // mqtt.js also calls back with an error when the connection closes; only a PUBACK has a numeric code.

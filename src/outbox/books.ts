@@ -31,27 +31,45 @@ export interface Weight {
 export class Books {
   readonly backlog: Record<Lane, Tally>;
   readonly delivered: Tally;
+  /** Since they were opened, whatever became of it. */
+  readonly appended: Tally;
   readonly #channels: Map<number, Channel>;
   readonly #byName: Map<string, Channel>;
   #nextId: number;
 
-  constructor(nextId: number, channels: Iterable<Channel>, backlog: Record<Lane, Tally>, delivered: Tally) {
+  constructor(
+    nextId: number,
+    channels: Iterable<Channel>,
+    backlog: Record<Lane, Tally>,
+    delivered: Tally,
+    appended: Tally,
+  ) {
     this.#nextId = nextId;
     this.#channels = new Map();
     this.#byName = new Map();
     this.backlog = backlog;
     this.delivered = delivered;
+    this.appended = appended;
     for (const channel of channels) this.open({ ...channel });
   }
 
   static empty(nextId: number): Books {
     const lanes = Object.fromEntries(LANES.map((lane) => [lane, emptyTally()])) as Record<Lane, Tally>;
-    return new Books(nextId, [], lanes, emptyTally());
+    return new Books(nextId, [], lanes, emptyTally(), emptyTally());
   }
 
   copy(): Books {
+    return this.#copy({ ...this.appended });
+  }
+
+  /** A copy that has appended nothing yet. */
+  opened(): Books {
+    return this.#copy(emptyTally());
+  }
+
+  #copy(appended: Tally): Books {
     const lanes = Object.fromEntries(LANES.map((lane) => [lane, { ...this.backlog[lane] }])) as Record<Lane, Tally>;
-    return new Books(this.#nextId, this.#channels.values(), lanes, { ...this.delivered });
+    return new Books(this.#nextId, this.#channels.values(), lanes, { ...this.delivered }, appended);
   }
 
   get channels(): Iterable<Channel> {
@@ -82,6 +100,7 @@ export class Books {
   stored(weight: Weight): void {
     this.channel(weight.channel).backlog += 1;
     add(this.backlog[weight.lane], weight, 1);
+    add(this.appended, weight, 1);
   }
 
   settled(weight: Weight): void {

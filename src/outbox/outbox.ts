@@ -88,6 +88,10 @@ export interface OutboxStats {
   /** Bytes in use in the database, without free pages. */
   readonly bytes: number;
   readonly maxBytes: number;
+  /** Stored since it was opened. */
+  readonly appended: Omit<LaneStats, 'oldest'>;
+  /** Transactions that wrote since it was opened. */
+  readonly commits: number;
   readonly machines: readonly {
     readonly machine: string;
     readonly kind: Kind;

@@ -14,7 +14,7 @@ export function readBooks(sql: CommonStatements): Books {
     books.stored(weight);
     if (delivered === 1) books.settled(weight);
   }
-  return books;
+  return books.opened();
 }
 
 export function readRoom(sql: CommonStatements): Room {
@@ -26,7 +26,11 @@ export function readRoom(sql: CommonStatements): Room {
 }
 
 /** Figures from the books; asks the database only for what an index answers at once. */
-export function statsOf(sql: CommonStatements, books: Books, now: number): Omit<OutboxStats, 'maxBytes'> {
+export function statsOf(
+  sql: CommonStatements,
+  books: Books,
+  now: number,
+): Omit<OutboxStats, 'maxBytes' | 'appended' | 'commits'> {
   const backlog = Object.fromEntries(
     LANES.map((lane) => [
       lane,

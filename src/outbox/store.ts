@@ -21,6 +21,7 @@ export class Store {
   readonly #files: Files;
   readonly #sql: WriterStatements;
   #books: Books;
+  #commits = 0;
 
   private constructor(files: Files, sql: WriterStatements, books: Books) {
     this.#files = files;
@@ -118,7 +119,7 @@ export class Store {
   }
 
   stats(now: number): Omit<OutboxStats, 'maxBytes'> {
-    return statsOf(this.#sql, this.#books, now);
+    return { ...statsOf(this.#sql, this.#books, now), appended: { ...this.#books.appended }, commits: this.#commits };
   }
 
   /** Moves the WAL into the database as far as readers allow, closes both files and lets the lock go. */
@@ -142,6 +143,7 @@ export class Store {
       })
       .immediate();
     this.#books = books;
+    this.#commits += 1;
     return pressure;
   }
 

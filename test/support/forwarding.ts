@@ -53,6 +53,7 @@ export function uplinkConfig(url: string, changes: Partial<UplinkConfig> = {}): 
     backoff: { min: 10, max: 40 },
     compression: 'none',
     backfill: { order: 'oldest' },
+    commands: false,
     ...changes,
   };
 }

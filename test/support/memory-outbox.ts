@@ -134,6 +134,8 @@ export class MemoryOutbox implements Outbox {
       held: 0,
       delivered: { ...weight(this.rows.filter(({ delivered }) => delivered)), oldest: null },
       bytes: 0,
+      appended: weight(this.rows),
+      commits: 0,
       maxBytes: 0,
       machines: [],
     };
