@@ -50,6 +50,9 @@ export class Life {
   /** Notices that were told, by code and text: a reconnect does not repeat them. */
   readonly told = new Map<string, string>();
 
+  /** Polls that were missed and are not yet told. Times are in milliseconds since the epoch. */
+  readonly skipped = { polls: 0, from: 0, toldAt: 0 };
+
   /** For the vitals. */
   connected: Pick<Connected, 'offer' | 'expires'> | undefined;
   isUp = false;

@@ -24,7 +24,8 @@ export class Overflows {
 
   /** The gap to tell now, if one is due. How many values a queue has dropped, a server does not say. */
   take(now: number): Gap | undefined {
-    if (this.#signals.size === 0 || now - this.#told < GATHER_MS) return undefined;
+    // A clock that was set back must not withhold it.
+    if (this.#signals.size === 0 || Math.abs(now - this.#told) < GATHER_MS) return undefined;
     const signals = Object.fromEntries([...this.#signals].slice(0, MAX_NAMED));
     const gap: Gap = {
       type: 'gap',

@@ -47,9 +47,6 @@ export class Poller {
   readonly #signal: AbortSignal;
   readonly #last = new Map<number, string>();
   readonly #watched = new Map<number, Watched>();
-  #missed = 0;
-  #missedFrom = 0;
-  #toldAt = 0;
 
   constructor(options: PollerOptions, signal: AbortSignal) {
     this.#options = options;
@@ -82,6 +79,7 @@ export class Poller {
       }
       await sleep(Math.max(0, due - performance.now()), undefined, { signal: this.#signal });
     }
+    yield { observations: [], events: this.#skipped(true) };
   }
 
   get #now(): number {
@@ -195,30 +193,34 @@ export class Poller {
   #next(due: number): number {
     const { pollInterval } = this.#options.settings;
     const late = Math.max(0, Math.floor((performance.now() - due) / pollInterval));
+    const { life } = this.#options;
     if (late > 0) {
-      if (this.#missed === 0) this.#missedFrom = this.#now - late * pollInterval;
-      this.#missed += late;
-      this.#options.life.missedPolls += late;
+      if (life.skipped.polls === 0) life.skipped.from = this.#now - late * pollInterval;
+      life.skipped.polls += late;
+      life.missedPolls += late;
     }
     return due + (late + 1) * pollInterval;
   }
 
-  #skipped(): Gap[] {
+  #skipped(isLast = false): Gap[] {
     const now = this.#now;
-    if (this.#missed === 0 || now - this.#toldAt < GATHER_MS) return [];
-    const detail = { polls: this.#missed };
+    const { skipped } = this.#options.life;
+    // A clock that was set back must not withhold it.
+    const isGathering = Math.abs(now - skipped.toldAt) < GATHER_MS;
+    if (skipped.polls === 0 || (isGathering && !isLast)) return [];
+    const detail = { polls: skipped.polls };
     const gap: Gap = {
       type: 'gap',
       t: now,
       cause: 'poll-skipped',
-      from: this.#missedFrom,
+      from: Math.min(skipped.from, now),
       to: now,
       count: null,
       exact: false,
       detail,
     };
-    this.#missed = 0;
-    this.#toldAt = now;
+    skipped.polls = 0;
+    skipped.toldAt = now;
     return [gap];
   }
 }
