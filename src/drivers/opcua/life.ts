@@ -21,6 +21,8 @@ export interface Subscribed {
   readonly lifetime: number;
   /** How often the server's clock is reported; undefined where it is not, or not known. */
   readonly heartbeat: number | undefined;
+  /** Reports of the server's clock: some servers send the first only. */
+  ticks: number;
   readonly state: StateFromRule | undefined;
   /** Of each item's last value: where an overflow begins. */
   readonly lastTimes: Map<number, number>;

@@ -287,7 +287,10 @@ export class Subscriber {
     // One that is asked for again tells of a loss that was mended by taking it back.
     const isOld = arrived === undefined && ended === TRANSFERRED;
     if (ended !== undefined && !isOld) throw this.#ended(subscribed, ended);
-    if (isTick) this.#ticked = performance.now();
+    if (isTick) {
+      this.#ticked = performance.now();
+      subscribed.ticks += 1;
+    }
     subscribed.isOutdated ||= isModelChanged;
     const place = this.#place(subscribed, arrived ?? now);
     const inputs = { ...place.inputs, ...this.#inputs(observations) };
@@ -328,6 +331,7 @@ export class Subscriber {
       return !refused.includes(i) && nodeId?.toString() !== current.nodeId?.toString();
     });
     if (isOther || items.length !== subscribed.items.length) return true;
+    const isFound = items.some(({ nodeId }, i) => nodeId?.toString() !== subscribed.items[i]?.nodeId?.toString());
     subscribed.items = items;
     subscribed.print = fingerprint(items, settings);
     const monitor = monitorOf({ link, settings, survey: this.#survey }, subscribed.id);
@@ -337,7 +341,8 @@ export class Subscriber {
       refused.flatMap((handle) => (items[handle] === undefined ? [] : [{ handle, item: items[handle] }])),
     );
     for (const [handle, result] of results) subscribed.watched.set(handle, result);
-    const events = refusals(life, subscribed, this.#now);
+    const events: MachineEvent[] = refusals(life, subscribed, this.#now);
+    if (isFound) events.unshift(modelOf(items, this.#survey, life, settings, this.#now));
     if (events.length > 0) yield* this.#pass({ observations: [], events });
     return false;
   }
@@ -352,7 +357,12 @@ export class Subscriber {
       throw new Fault('machine', `${url}: nothing from the server for ${Math.round(silent / 1000)} s`, { hint });
     }
     const still = now - this.#ticked;
-    if (subscribed.heartbeat === undefined || still <= dataAge + MISSED_BEATS * subscribed.heartbeat) return;
+    if (
+      subscribed.ticks < 2 ||
+      subscribed.heartbeat === undefined ||
+      still <= dataAge + MISSED_BEATS * subscribed.heartbeat
+    )
+      return;
     subscribed.isSuspect = true;
     const hint = 'the subscription is made anew';
     throw new Fault(

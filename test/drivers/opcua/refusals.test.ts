@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RepublishResponse } from 'node-opcua';
-import { DataType } from 'node-opcua';
+import { DataChangeNotification, DataType, type PublishResponse, type RepublishResponse } from 'node-opcua';
 import t from 'tap';
 import { startProxy } from '../../../simulator/proxy.ts';
+import { HEARTBEAT } from '../../../src/drivers/opcua/monitored.ts';
 import { intercept } from './intercept.ts';
-import { MILL, millFor } from './server.ts';
+import { MILL, type MillServer, millFor } from './server.ts';
 import { driverFor, folderOf, sees, supervised } from './support.ts';
 
 const SPEED = { signals: { rpm: `nsu=${MILL};s=Mill.Spindle.Speed` } };
@@ -116,4 +116,56 @@ t.test('a folder without variables is told and looked at again', async (test) =>
     },
     until: (so) => sees('Count', 42)(so) && so.notices('signals-readable').length > 0,
   });
+});
+
+t.test('a node that is found later is part of the model', async (test) => {
+  const mill = await millFor(test);
+  const driver = driverFor(folderOf(test), { url: mill.url, signals: { later: '/Objects/Machines/Mill/Later' } });
+  let isMade = false;
+  const yielded = await supervised(driver, {
+    within: 5000,
+    each: (_, so) => {
+      if (isMade || so.notices('signals-refused').length === 0) return;
+      isMade = true;
+      mill.add('Later', DataType.Double, 42);
+    },
+    until: (so) => sees('later', 42)(so) && so.notices('signals-readable').length > 0,
+  });
+  test.ok(yielded.of('machine').at(-1)?.signals['later']);
+  test.same(yielded.values('later'), [null, 42]);
+  test.same(yielded.of('gap'), []);
+});
+
+/** The server's clock is reported so many times only. */
+function tickOnly(mill: MillServer, times: number): void {
+  let ticks = 0;
+  intercept(mill, 'Publish', {
+    change: ({ notificationMessage }: Partial<PublishResponse>) => {
+      for (const data of notificationMessage?.notificationData ?? []) {
+        if (!(data instanceof DataChangeNotification)) continue;
+        data.monitoredItems = (data.monitoredItems ?? []).filter(
+          ({ clientHandle }) => clientHandle !== HEARTBEAT || ++ticks <= times,
+        );
+      }
+    },
+  });
+}
+
+t.test('a server whose clock is reported once only is read all the same', async (test) => {
+  const mill = await millFor(test);
+  tickOnly(mill, 1);
+  const driver = driverFor(folderOf(test), { ...SPEED, url: mill.url, dataAge: '300ms' });
+  setTimeout(() => mill.set('Spindle.Speed', 5), 6000);
+  const yielded = await supervised(driver, { until: sees('rpm', 5) });
+  test.same(yielded.faults, []);
+  test.same(yielded.of('gap'), []);
+});
+
+t.test('a clock that ticked and then stands still ends the subscription', async (test) => {
+  const mill = await millFor(test);
+  tickOnly(mill, 3);
+  const driver = driverFor(folderOf(test), { ...SPEED, url: mill.url, dataAge: '300ms' });
+  const yielded = await supervised(driver, { until: (so) => so.of('gap').length > 0 });
+  test.match(yielded.faults[0], /its values have stood still/);
+  test.equal(mill.sessionsCreated, 1);
 });
