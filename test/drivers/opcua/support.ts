@@ -70,7 +70,7 @@ export async function supervised(
       }
     } catch (error) {
       if (signal.aborted)
-        throw new Error(`gave up after ${within} ms: ${yielded.faults.slice(0, 5).join('; ')}`, { cause: error });
+        throw new Error(`gave up after ${within} ms: ${yielded.faults.slice(-3).join('; ')}`, { cause: error });
       yielded.faults.push(error instanceof Error ? error.message : String(error));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
