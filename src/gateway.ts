@@ -12,7 +12,7 @@ import { Forwarder } from './forwarder/forwarder.ts';
 import { VitalSigns } from './health/vital-signs.ts';
 import type { Log } from './log.ts';
 import { openOutbox } from './outbox/client.ts';
-import type { Outbox } from './outbox/outbox.ts';
+import { type Budget, type Outbox, whenFullOf } from './outbox/outbox.ts';
 import { MachinePipeline } from './pipeline/machine-pipeline.ts';
 
 /** Bounds of an orderly stop, in milliseconds: drivers let go, the disk commits, the uplink says goodbye. */
@@ -102,10 +102,10 @@ export class Gateway {
   }
 
   async #start(signal: AbortSignal): Promise<Outbox> {
-    const { gateway, buffer, machines } = this.#config;
+    const { gateway, machines } = this.#config;
     const opening = openOutbox({
       dataDir: gateway.dataDir,
-      budget: buffer,
+      budget: budgetOf(this.#config),
       log: this.#log.child({ part: 'outbox' }),
       clock: systemClock,
     });
@@ -159,6 +159,7 @@ export class Gateway {
       machine: config.id,
       labels: config.labels,
       outbox,
+      whenFull: () => whenFullOf(budgetOf(this.#config), config.id),
       clock: systemClock,
       clockQuality: () => this.#clockSync.quality,
     });
@@ -215,9 +216,9 @@ export class Gateway {
     }
     this.#config = { ...next, gateway: this.#config.gateway };
     if (change.buffer) {
-      outbox.setBudget(next.buffer);
       this.#startFlushing();
     }
+    outbox.setBudget(budgetOf(this.#config));
     await this.#stopMachines([...change.removed, ...change.changed]);
     if (change.uplink) {
       await this.#stopUplink();
@@ -243,6 +244,12 @@ export class Gateway {
     }
     this.#log.info('stopped: everything read is committed');
   }
+}
+
+/** The budget of the outbox, with the machines that have a policy of their own. */
+function budgetOf({ buffer, machines }: Config): Budget {
+  const own = machines.flatMap(({ id, whenFull }) => (whenFull === undefined ? [] : [[id, whenFull] as const]));
+  return { ...buffer, machines: Object.fromEntries(own) };
 }
 
 /** In the place of a driver that could not be loaded: the supervisor tells why, and no other machine suffers. */

@@ -51,8 +51,8 @@ const statsCommand: CommandModule<object, Place & { json: boolean }> = {
     using archive = await openArchive(place.dataDir);
     const stats = archive.stats(Date.now());
     const running = await runningGateway(place.dataDir);
-    const { fullIn, writtenPerDay, written, commits } = running?.buffer ?? {};
-    const now = running === undefined ? {} : { lanes: running.lanes, fullIn, writtenPerDay, written, commits };
+    const { fullIn, writtenPerDay, written, commits, shed } = running?.buffer ?? {};
+    const now = running === undefined ? {} : { lanes: running.lanes, fullIn, writtenPerDay, written, commits, shed };
     const all = { dataDir: place.dataDir, maxBytes: place.maxBytes, ...stats, ...now };
     const text = `${statsText(place, stats)}${running === undefined ? '' : `\n${bufferText(running)}`}`;
     process.stdout.write(args.json ? `${JSON.stringify(all, null, 2)}\n` : text);

@@ -41,12 +41,15 @@ export function statusText(status: GatewayStatus): string {
 
 /** What waits, what room there is, and what the disk has to bear. Pure. */
 export function bufferText({ lanes, buffer }: GatewayStatus): string {
-  const { fullIn, written, writtenPerDay, commits } = buffer;
+  const { fullIn, written, writtenPerDay, commits, shed } = buffer;
   const full = fullIn === null ? '' : `; full in ${span(fullIn)} if nothing were delivered`;
   const perDay = writtenPerDay === null ? '' : `, ${bytes(Math.round(writtenPerDay))} a day`;
   const wear = written === null ? '' : `; ${bytes(written)} written since the start${perDay}`;
   return [
     `buffer: ${bytes(buffer.bytes)} of ${bytes(buffer.maxBytes)} in use${full}\n`,
+    ...(shed.thinned + shed.dropped === 0
+      ? []
+      : [`given up for want of room since the start: ${shed.thinned} observations thinned, ${shed.dropped} dropped\n`]),
     `disk: ${commits} commits${wear}\n\n`,
     table(
       [

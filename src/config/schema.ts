@@ -112,6 +112,8 @@ const uplink = z
   })
   .describe('The MQTT connection to the cloud');
 
+const whenFull = () => z.enum(['thin', 'dropOldest', 'pause']);
+
 const buffer = z
   .strictObject({
     flushInterval: duration({ min: '10ms', max: '1h' })
@@ -120,6 +122,12 @@ const buffer = z
     maxBytes: size({ min: '1MiB' })
       .prefault('2GiB')
       .describe('Room for the outbox; acknowledged batches are kept as history until then'),
+    minFreeDisk: size({ min: '0B' })
+      .prefault('200MiB')
+      .describe('Room that stays free on the disk, whatever `maxBytes` says'),
+    whenFull: whenFull()
+      .default('thin')
+      .describe('When undelivered data needs more: thin the oldest to rollups of a minute, drop it, or stop reading'),
     maxAge: duration({ min: '1s', max: '3650d' }).prefault('7d').describe('How long acknowledged batches are kept'),
   })
   .describe('The outbox on disk');
@@ -136,6 +144,7 @@ const log = z
 
 const common = {
   id: machineId().describe('Name of the machine, unique within the gateway'),
+  whenFull: whenFull().optional().describe('Its own, instead of `buffer.whenFull`'),
   labels: z.record(z.string(), z.string()).default({}).describe('Free labels, e.g. `line` or `cell`'),
 };
 
@@ -166,6 +175,7 @@ export function configSchema(drivers: Drivers) {
       id: common.id,
       driver: z.literal(name).describe('Protocol that the machine speaks'),
       ...settings.shape,
+      whenFull: common.whenFull,
       labels: common.labels,
     }),
   );
@@ -187,7 +197,12 @@ export type GatewayConfig = z.output<typeof gateway>;
 export type UplinkConfig = z.output<typeof uplink>;
 export type BufferConfig = z.output<typeof buffer>;
 export type LogConfig = z.output<typeof log>;
-export type MachineConfig = { id: string; driver: string; labels: Record<string, string> } & Record<string, unknown>;
+export type MachineConfig = {
+  id: string;
+  driver: string;
+  labels: Record<string, string>;
+  whenFull?: BufferConfig['whenFull'] | undefined;
+} & Record<string, unknown>;
 
 export interface Config {
   readonly gateway: GatewayConfig;

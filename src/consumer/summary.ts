@@ -1,4 +1,6 @@
-import type { EventBatch, Status, TelemetryBatch } from '../wire/contract.ts';
+import { machineKey } from '../wire/codec.ts';
+import type { EventBatch, RollupBatch, Status, TelemetryBatch } from '../wire/contract.ts';
+import { Books, type MachineBooks } from './books.ts';
 import { Histogram } from './histogram.ts';
 import type { Received, ReceivedBatch } from './inbox.ts';
 import { type ChannelReport, countOf } from './ledger.ts';
@@ -8,10 +10,14 @@ export interface SummaryFigures {
   readonly machines: number;
   readonly batches: number;
   readonly observations: number;
+  /** Observations of which only a rollup tells. */
+  readonly rolledUp: number;
   readonly events: number;
   readonly duplicatesRemoved: number;
-  /** Batches whose seq was jumped over. */
+  /** Batches whose seq was jumped over, without a gap that names them. */
   readonly missing: number;
+  /** Batches that will never come, as a gap says. */
+  readonly explained: number;
   /** Batches that came after a later one had been released. */
   readonly late: number;
   /** Losses that the gateways themselves have told. */
@@ -24,7 +30,7 @@ export interface SummaryFigures {
   readonly ignored: number;
   /**
    * Milliseconds from the timestamp of an observation to its arrival, of live observations: those stamped after the
-   * subscription and after the last birth of their gateway. Clocks that differ are in it; null: there were none.
+   * subscription and after the last birth of their gateway, in a batch that is not historical. Clocks that differ are in it; null: there were none.
    */
   readonly latency: { readonly p50: number | null; readonly p99: number | null };
   readonly channels: readonly ChannelReport[];
@@ -32,6 +38,7 @@ export interface SummaryFigures {
 
 /** Keeps count of what `receive` yields, in memory that grows with machines and gateways only. Pure. */
 export class Summary {
+  readonly #books = new Books();
   readonly #machines = new Set<string>();
   readonly #latency = new Histogram();
   #liveFrom = 0;
@@ -40,6 +47,7 @@ export class Summary {
   readonly #counts = {
     batches: 0,
     observations: 0,
+    rolledUp: 0,
     events: 0,
     duplicatesRemoved: 0,
     late: 0,
@@ -70,25 +78,39 @@ export class Summary {
       machines: this.#machines.size,
       ...this.#counts,
       missing: channels.reduce((sum, { missing }) => sum + countOf(missing), 0),
+      explained: channels.reduce((sum, { explained }) => sum + explained, 0),
       latency: { p50: rounded(this.#latency.quantile(0.5)), p99: rounded(this.#latency.quantile(0.99)) },
       channels,
     };
   }
 
-  #addBatch({ batch, late, arrivedAt }: ReceivedBatch): void {
-    this.#machines.add(`${batch.tenant}/${batch.gateway}/${batch.machine}`);
+  /** The books of each machine and hour, with those of the ledger. */
+  books(channels: readonly ChannelReport[]): MachineBooks[] {
+    return this.#books.report(channels);
+  }
+
+  #addBatch(received: ReceivedBatch): void {
+    const { batch, late, arrivedAt } = received;
+    this.#books.add(received);
+    this.#machines.add(machineKey(batch));
     this.#counts.batches += 1;
     if (late) this.#counts.late += 1;
     if (batch.kind === 'telemetry') this.#addTelemetry(batch, arrivedAt);
+    else if (batch.kind === 'rollup') this.#addRollups(batch);
     else this.#addEvents(batch);
   }
 
-  #addTelemetry({ tenant, gateway, t0, signals }: TelemetryBatch, arrivedAt: number): void {
+  #addTelemetry({ tenant, gateway, t0, signals, historical }: TelemetryBatch, arrivedAt: number): void {
     const liveFrom = Math.max(this.#liveFrom, this.#births.get(`${tenant}/${gateway}`) ?? 0);
     for (const { t } of Object.values(signals)) {
       this.#counts.observations += t.length;
+      if (historical) continue;
       for (const offset of t) if (t0 + offset >= liveFrom) this.#latency.add(arrivedAt - t0 - offset);
     }
+  }
+
+  #addRollups({ rollups }: RollupBatch): void {
+    for (const { n } of Object.values(rollups)) for (const count of n) this.#counts.rolledUp += count;
   }
 
   #addEvents({ events }: EventBatch): void {

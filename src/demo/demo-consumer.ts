@@ -75,6 +75,8 @@ export class DemoConsumer implements AsyncDisposable {
       for (const event of batch.events) if (event.type === 'machine') this.#learn(machine, event.signals);
       return;
     }
+    // A minute's figures are no observations: the books take them as lost.
+    if (batch.kind === 'rollup') return;
     for (const { signal, t, ns, v } of observationsOf(batch)) {
       this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000), value: v }, arrivedAt);
     }

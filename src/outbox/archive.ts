@@ -25,7 +25,7 @@ export interface BatchFilter {
   readonly undelivered?: boolean | undefined;
 }
 
-export interface ArchiveStats extends Omit<OutboxStats, 'maxBytes' | 'held' | 'appended' | 'commits'> {
+export interface ArchiveStats extends Omit<OutboxStats, 'maxBytes' | 'held' | 'appended' | 'shed' | 'commits'> {
   readonly schema: number;
   readonly createdAt: number;
   /** When the history that is still there was delivered; null when there is none. */

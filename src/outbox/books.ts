@@ -109,6 +109,12 @@ export class Books {
     add(this.delivered, weight, 1);
   }
 
+  /** An undelivered batch was deleted. */
+  shed(weight: Weight): void {
+    this.channel(weight.channel).backlog -= 1;
+    add(this.backlog[weight.lane], weight, -1);
+  }
+
   removed(weight: Weight): void {
     add(this.delivered, weight, -1);
   }

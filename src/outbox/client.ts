@@ -19,6 +19,7 @@ import {
   type OutboxStats,
   type Recall,
   type StoredBatch,
+  type WhenFull,
 } from './outbox.ts';
 import { type CommitReply, faultFrom, type Pressure } from './protocol.ts';
 import { startWorker, type WorkerLink } from './worker-link.ts';
@@ -28,6 +29,8 @@ const RETRY_BACKOFF: BackoffRange = { min: 100, max: 5000 };
 /** How often retention looks at an idle outbox, and how soon it goes on when there is more to do. */
 const TIDY_IDLE_MS = 60_000;
 const TIDY_BUSY_MS = 100;
+/** What is given up for want of room is told at most so often. */
+const SHED_TOLD_MS = 600_000;
 
 export interface OutboxOptions {
   /** Folder of the database; made where it is missing. */
@@ -71,6 +74,10 @@ class OutboxClient implements Outbox {
   #committing: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #full = false;
+  #tight = false;
+  /** Observations given up since it was last told, and when that was. */
+  #given = { thinned: 0, dropped: 0 };
+  #givenToldAt = Number.NEGATIVE_INFINITY;
   #roomAgain = newRoom();
   #tidyTimer: NodeJS.Timeout | undefined;
   #troubled = false;
@@ -92,8 +99,8 @@ class OutboxClient implements Outbox {
     return this.#link.failed;
   }
 
-  get full(): boolean {
-    return this.#full;
+  isFull(policy: WhenFull): boolean {
+    return this.#full || (policy === 'pause' && this.#tight);
   }
 
   async append(entry: Append): Promise<void> {
@@ -151,9 +158,9 @@ class OutboxClient implements Outbox {
     return { ...stats, maxBytes: this.#budget.maxBytes };
   }
 
-  async room(signal: AbortSignal): Promise<void> {
+  async room(policy: WhenFull, signal: AbortSignal): Promise<void> {
     this.#assertOpen();
-    while (this.#full) await untilAborted(this.#roomAgain.promise, signal);
+    while (this.isFull(policy)) await untilAborted(this.#roomAgain.promise, signal);
   }
 
   setBudget(budget: Budget): void {
@@ -233,19 +240,38 @@ class OutboxClient implements Outbox {
     for (const listener of this.#listeners) listener(lanes);
   }
 
-  #take({ full, more }: Pressure): void {
+  #take({ full, tight, more, shed }: Pressure): void {
+    const waits = this.isFull('pause');
     if (full && !this.#full) {
       this.#log.warn(
         'the buffer is full of data that nobody has acknowledged: machines are not read until there is room',
       );
     }
-    if (!full && this.#full) {
-      this.#log.info('the buffer has room again');
+    if (!full && this.#full) this.#log.info('the buffer has room again');
+    const hadRoom = !this.#full;
+    this.#full = full;
+    this.#tight = tight;
+    if ((waits && !this.isFull('pause')) || (!full && !hadRoom)) {
       this.#roomAgain.resolve();
       this.#roomAgain = newRoom();
     }
-    this.#full = full;
+    this.#tellShed(shed);
     this.#tidyIn(more ? TIDY_BUSY_MS : TIDY_IDLE_MS);
+  }
+
+  #tellShed({ thinned, dropped }: Pressure['shed']): void {
+    this.#given = { thinned: this.#given.thinned + thinned, dropped: this.#given.dropped + dropped };
+    const now = this.#clock.now();
+    if (this.#given.thinned + this.#given.dropped === 0 || now - this.#givenToldAt < SHED_TOLD_MS) return;
+    const parts = [
+      ...(this.#given.thinned > 0 ? [`${this.#given.thinned} observations were thinned to rollups of a minute`] : []),
+      ...(this.#given.dropped > 0 ? [`${this.#given.dropped} observations were dropped`] : []),
+    ];
+    this.#log.warn(
+      `the buffer is full of data that nobody has acknowledged: ${parts.join(' and ')}, and recorded as gaps: bring the uplink back, or raise buffer.maxBytes`,
+    );
+    this.#given = { thinned: 0, dropped: 0 };
+    this.#givenToldAt = now;
   }
 
   #tidyIn(ms: number): void {

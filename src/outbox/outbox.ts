@@ -90,6 +90,8 @@ export interface OutboxStats {
   readonly maxBytes: number;
   /** Stored since it was opened. */
   readonly appended: Omit<LaneStats, 'oldest'>;
+  /** Observations given up since it was opened, for want of room. */
+  readonly shed: { readonly thinned: number; readonly dropped: number };
   /** Transactions that wrote since it was opened. */
   readonly commits: number;
   readonly machines: readonly {
@@ -144,10 +146,10 @@ export interface Outbox {
   /** Sets a refused batch aside until a time (milliseconds since the epoch) and counts the refusal. */
   hold(id: number, until: number, reason: string): Promise<void>;
   stats(): Promise<OutboxStats>;
-  /** True while the budget is used up by undelivered data: stop pulling. */
-  readonly full: boolean;
-  /** Resolves when there is room; at once if there is. Rejects when `signal` aborts. */
-  room(signal: AbortSignal): Promise<void>;
+  /** Whether the budget is used up by undelivered data, as far as a policy is concerned: stop pulling. */
+  isFull(policy: WhenFull): boolean;
+  /** Resolves when there is room for a policy; at once if there is. Rejects when `signal` aborts. */
+  room(policy: WhenFull, signal: AbortSignal): Promise<void>;
   /** Changes the retention budget of a running outbox. */
   setBudget(budget: Budget): void;
   /** Called after each commit that stored batches, with the lanes that received some. Returns the unsubscribe. */
@@ -159,9 +161,27 @@ export interface Outbox {
   close(): Promise<void>;
 }
 
-/** How much is kept. Delivered batches go first, oldest first; undelivered ones are never deleted. */
+/**
+ * What happens to a machine's data when the budget is used up by undelivered batches: the oldest are replaced by their
+ * one-minute rollups, or dropped, each with the record of a gap; or the machine is not read until there is room.
+ */
+export const WHEN_FULL = ['thin', 'dropOldest', 'pause'] as const;
+export type WhenFull = (typeof WHEN_FULL)[number];
+
+/** How much is kept. Delivered batches go first, oldest first. */
 export interface Budget {
   readonly maxBytes: number;
   /** Milliseconds a delivered batch is kept at most. */
   readonly maxAge: number;
+  /** Bytes that stay free on the disk, whatever `maxBytes` says; default 0. */
+  readonly minFreeDisk?: number;
+  /** Default `pause`. */
+  readonly whenFull?: WhenFull;
+  /** Of machines that differ, by their id. */
+  readonly machines?: Readonly<Record<string, WhenFull>>;
+}
+
+/** The policy for a machine. */
+export function whenFullOf({ whenFull = 'pause', machines = {} }: Budget, machine: string): WhenFull {
+  return (Object.hasOwn(machines, machine) ? machines[machine] : undefined) ?? whenFull;
 }

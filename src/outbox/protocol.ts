@@ -26,8 +26,12 @@ export interface Terms {
 
 /** How the database stands against its budget. */
 export interface Pressure {
-  /** The budget is used up by data that nobody has acknowledged. */
+  /** The budget is used up by data that nobody has acknowledged, and none of it may be given up. */
   readonly full: boolean;
+  /** Nearly all of it is: machines whose data may not be given up have to wait. */
+  readonly tight: boolean;
+  /** Observations that were given up for want of room. */
+  readonly shed: { readonly thinned: number; readonly dropped: number };
   /** There is more to delete or to give back than one transaction should: ask for `tidy` soon. */
   readonly more: boolean;
 }

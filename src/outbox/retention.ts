@@ -32,6 +32,20 @@ export function excessBytes(room: Room, budget: Budget, incoming: number): numbe
   return Math.max(0, bytesInUse(room) + incoming - budget.maxBytes);
 }
 
+/** Undelivered data from this share of the budget on is taken for nearly all that there is room for. */
+const TIGHT_SHARE = 7 / 8;
+
+/** Whether those who may not lose anything should wait. `undelivered`: bytes in use, less those of delivered bodies. */
+export function isTight(undelivered: number, budget: Budget): boolean {
+  return undelivered > budget.maxBytes * TIGHT_SHARE;
+}
+
+/** The budget, less what the disk lacks: `free` are the bytes that are free on it, beside the file's own free pages. */
+export function withinDisk(budget: Budget, { pageBytes, pages }: Room, free: number): Budget {
+  const { minFreeDisk = 0 } = budget;
+  return { ...budget, maxBytes: Math.max(0, Math.min(budget.maxBytes, pages * pageBytes + free - minFreeDisk)) };
+}
+
 /** Bytes of history to delete so that `incoming` bytes fit, and some more, so that not every commit has to delete. */
 export function bytesToDelete(room: Room, budget: Budget, incoming: number): number {
   const excess = excessBytes(room, budget, incoming);

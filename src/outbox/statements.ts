@@ -49,6 +49,15 @@ export interface BatchRow {
   readonly body: Buffer | null;
 }
 
+/** An undelivered batch as `shed` needs it. */
+export interface RunRow extends WeightRow {
+  readonly seq: number;
+  readonly t0: number;
+  readonly synced: number;
+  readonly storedAt: number;
+  readonly body: Buffer | null;
+}
+
 /** Channel, lane, 1 when delivered, count, bytes. */
 export type TallyRow = readonly [number, number, number, number, number];
 
@@ -132,6 +141,15 @@ export function writerStatements(db: Database) {
     history: row<[limit: number], WeightRow & { deliveredAt: number }>(
       `SELECT id, channel, lane, count, bytes, delivered_at AS deliveredAt FROM batches
        WHERE delivered_at IS NOT NULL ORDER BY delivered_at, id LIMIT ?`,
+    ),
+    oldestOf: row<[lane: number, channels: string], { id: number; channel: number }>(
+      `SELECT id, channel FROM batches WHERE lane = ? AND delivered_at IS NULL
+       AND channel IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1`,
+    ),
+    run: row<[lane: number, channel: number, from: number, limit: number], RunRow>(
+      `SELECT b.id, b.channel, b.lane, b.seq, b.t0, b.count, b.synced, b.bytes, b.stored_at AS storedAt, d.body
+       FROM batches b LEFT JOIN bodies d ON d.id = b.id
+       WHERE b.lane = ? AND b.delivered_at IS NULL AND b.channel = ? AND b.id >= ? ORDER BY b.id LIMIT ?`,
     ),
     deleteBatch: one<[id: number]>('DELETE FROM batches WHERE id = ?'),
     deleteBody: one<[id: number]>('DELETE FROM bodies WHERE id = ?'),

@@ -30,7 +30,7 @@ export function statsOf(
   sql: CommonStatements,
   books: Books,
   now: number,
-): Omit<OutboxStats, 'maxBytes' | 'appended' | 'commits'> {
+): Omit<OutboxStats, 'maxBytes' | 'appended' | 'shed' | 'commits'> {
   const backlog = Object.fromEntries(
     LANES.map((lane) => [
       lane,

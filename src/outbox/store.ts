@@ -1,17 +1,45 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Cursor } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
 import type { Books, Channel } from './books.ts';
 import { encodeBody } from './codec.ts';
 import { type Files, openForWriting } from './database.ts';
 import { openFault } from './disk-faults.ts';
-import type { Append, Claim, LaneStats, NewBatch, OutboxStats, Recall, StoredBatch } from './outbox.ts';
+import {
+  type Append,
+  type Budget,
+  type Claim,
+  type LaneStats,
+  type NewBatch,
+  type OutboxStats,
+  type Recall,
+  type StoredBatch,
+  whenFullOf,
+} from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
-import { bytesToDelete, excessBytes, hardLimitPages, pagesToGiveBack, type Room, SLICE_BATCHES } from './retention.ts';
+import {
+  bytesInUse,
+  bytesToDelete,
+  excessBytes,
+  hardLimitPages,
+  isTight,
+  pagesToGiveBack,
+  type Room,
+  SLICE_BATCHES,
+  withinDisk,
+} from './retention.ts';
+import { shed } from './shed.ts';
 import { type BatchRow, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
 
 /** No limit but the disk: what SQLite starts with. */
 const UNLIMITED_PAGES = 0xfffffffe;
+/** Batches that are given up at once, and how often in one transaction. */
+const SHED_BATCHES = 64;
+const SHED_ROUNDS = 8;
+/** What may be given up, in this order: events and alerts are small, and say what was lost. */
+const SHEDDABLE: readonly Kind[] = ['telemetry', 'rollup'];
 
 /**
  * The database behind the outbox, synchronous. A call that writes is one transaction: on the disk when it returns,
@@ -22,6 +50,9 @@ export class Store {
   readonly #sql: WriterStatements;
   #books: Books;
   #commits = 0;
+  /** Observations given up since it was opened, and in the transaction that is under way. */
+  #shed: Pressure['shed'] = { thinned: 0, dropped: 0 };
+  #given: Pressure['shed'] = { thinned: 0, dropped: 0 };
 
   private constructor(files: Files, sql: WriterStatements, books: Books) {
     this.#files = files;
@@ -50,7 +81,8 @@ export class Store {
   }
 
   /** Marks, makes room and appends, in this order, in one transaction. Appends beyond the budget's hard limit throw. */
-  commit(group: Group, terms: Terms): Pressure {
+  commit(group: Group, given: Terms): Pressure {
+    const terms = this.#withinDisk(given);
     const appends = group.appends.map((append) => ({
       append,
       bodies: append.batches.map((batch) => encodeBody(batch.body)),
@@ -68,7 +100,8 @@ export class Store {
   }
 
   /** One slice of the work that keeps the file within its budget. */
-  tidy(terms: Terms): Pressure {
+  tidy(given: Terms): Pressure {
+    const terms = this.#withinDisk(given);
     return this.#transaction((books) => {
       this.#trim(books, terms, 0);
       const pages = pagesToGiveBack(readRoom(this.#sql));
@@ -119,7 +152,12 @@ export class Store {
   }
 
   stats(now: number): Omit<OutboxStats, 'maxBytes'> {
-    return { ...statsOf(this.#sql, this.#books, now), appended: { ...this.#books.appended }, commits: this.#commits };
+    return {
+      ...statsOf(this.#sql, this.#books, now),
+      appended: { ...this.#books.appended },
+      shed: this.#shed,
+      commits: this.#commits,
+    };
   }
 
   /** Moves the WAL into the database as far as readers allow, closes both files and lets the lock go. */
@@ -133,17 +171,25 @@ export class Store {
     }
   }
 
+  #withinDisk({ now, budget }: Terms): Terms {
+    if ((budget.minFreeDisk ?? 0) === 0) return { now, budget };
+    const { bavail, bsize } = statfsSync(dirname(this.#files.db.name));
+    return { now, budget: withinDisk(budget, readRoom(this.#sql), bavail * bsize) };
+  }
+
   /** Nothing may fail once the commit has succeeded: what is on the disk must not be tried again. */
   #transaction(work: (books: Books) => Pressure): Pressure {
     const books = this.#books.copy();
     const pressure = this.#files.db
       .transaction(() => {
         this.#limitPages(UNLIMITED_PAGES);
+        this.#given = { thinned: 0, dropped: 0 };
         return work(books);
       })
       .immediate();
     this.#books = books;
     this.#commits += 1;
+    this.#shed = plus(this.#shed, pressure.shed);
     return pressure;
   }
 
@@ -157,7 +203,15 @@ export class Store {
     const history = books.delivered.batches > 0;
     const oldest = this.#sql.oldestDelivery.get() ?? null;
     const aged = oldest !== null && oldest < now - budget.maxAge;
-    return { full: over && !history, more: (over && history) || aged || pagesToGiveBack(room) > 0 };
+    const mayShed = this.#sheddable(books, budget).flat().length > 0;
+    const undelivered = bytesInUse(room) - books.delivered.bytes;
+    const full = over && !history && !mayShed;
+    return {
+      full,
+      tight: full || (mayShed && isTight(undelivered, budget)),
+      more: (over && (history || mayShed)) || aged || pagesToGiveBack(room) > 0,
+      shed: this.#given,
+    };
   }
 
   #settle(books: Books, id: number, now: number): void {
@@ -193,7 +247,10 @@ export class Store {
     books.stored({ channel: channel.id, lane, count, bytes: body.length });
   }
 
-  /** Deletes up to a slice of delivered batches, those first that were delivered first: what is too old or too much. */
+  /**
+   * Deletes up to a slice of delivered batches, those first that were delivered first: what is too old or too much. Where
+   * that is not enough, undelivered ones are given up, as far as the policy of their machine allows.
+   */
   #trim(books: Books, { now, budget }: Terms, incoming: number): void {
     let excess = bytesToDelete(readRoom(this.#sql), budget, incoming);
     const removed = new Map<number, number>();
@@ -206,6 +263,45 @@ export class Store {
       excess -= row.bytes;
     }
     for (const [channel, count] of removed) this.#sql.addRemoved.run(count, channel);
+    const rest = books.delivered.batches === 0 ? excess : 0;
+    for (let freed = 0, round = 0; freed < rest && round < SHED_ROUNDS; round++) {
+      const bytes = this.#shedOldest(books, budget, now);
+      if (bytes === undefined) break;
+      freed += bytes;
+    }
+  }
+
+  /** Gives up the oldest undelivered batches that may be; bytes that this made free, undefined when there are none. */
+  #shedOldest(books: Books, budget: Budget, now: number): number | undefined {
+    const channels = this.#sheddable(books, budget).find((ids) => ids.length > 0) ?? [];
+    const oldest = this.#sql.oldestOf.get(LANE_CODES.live, JSON.stringify(channels));
+    if (oldest === undefined) return undefined;
+    const rows = this.#sql.run.all(LANE_CODES.live, oldest.channel, oldest.id, SHED_BATCHES);
+    const first = rows[0]?.seq ?? 0;
+    const run = rows.filter(({ seq }, i) => seq === first + i);
+    const { machine, kind } = books.channel(oldest.channel);
+    const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
+    const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
+    const instead = shed({ machine, kind, batches }, policy, this.stream, now);
+    for (const row of run) {
+      this.#sql.deleteBody.run(row.id);
+      this.#sql.deleteBatch.run(row.id);
+      books.shed({ ...row, lane: laneOf(row.lane) });
+    }
+    this.#sql.addRemoved.run(run.length, oldest.channel);
+    const bodies = instead.batches.map(({ body }) => encodeBody(body));
+    this.#append(books, instead, bodies, now);
+    this.#given = plus(this.#given, instead);
+    const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+    return sum(run.map(({ bytes }) => bytes)) - sum(bodies.map(({ length }) => length));
+  }
+
+  /** Channels of which batches may be given up: first those of telemetry, then those of rollups. */
+  #sheddable(books: Books, budget: Budget): readonly (readonly number[])[] {
+    const open = [...books.channels].filter(
+      ({ machine, backlog }) => backlog > 0 && whenFullOf(budget, machine) !== 'pause',
+    );
+    return SHEDDABLE.map((wanted) => open.filter(({ kind }) => kind === wanted).map(({ id }) => id));
   }
 
   /** No row is read when there is nothing to delete, which is nearly always. */
@@ -213,6 +309,10 @@ export class Store {
     const oldest = this.#sql.oldestDelivery.get() ?? null;
     return excess > 0 || (oldest !== null && oldest < before) ? SLICE_BATCHES : 0;
   }
+}
+
+function plus(a: Pressure['shed'], b: Pressure['shed']): Pressure['shed'] {
+  return { thinned: a.thinned + b.thinned, dropped: a.dropped + b.dropped };
 }
 
 /** Rows until their bodies have `maxBytes`; one at least. */

@@ -17,8 +17,8 @@ const PROGRESS_EVERY = 10_000;
  * Checks the outbox and yields what is wrong, one sentence for each:
  * - SQLite's own check of the file;
  * - every body is there, its checksum holds, it parses, and it has as many observations as the books say;
- * - no seq is missing: each one that was ever given is either kept or was counted when retention deleted it after its
- *   delivery. Retention may leave gaps between kept batches (an older one may be held back), so only that sum tells.
+ * - no seq is missing: each one that was ever given is either kept or was counted when it was deleted: after its
+ *   delivery, or for want of room, which a gap tells. Retention may leave gaps between kept batches (an older one may be held back), so only that sum tells.
  */
 export function* verify(archive: Archive, { quick, onProgress }: VerifyOptions): Generator<string> {
   try {
@@ -52,11 +52,12 @@ function bodyProblem({ body, kind, count }: BatchRow): string | undefined {
 
 /** Counts what a body holds: columns of signals, or a list. */
 function observationsIn(kind: Kind, payload: unknown): number {
-  if (kind !== 'telemetry') return Array.isArray(payload) ? payload.length : Number.NaN;
-  return Object.values(payload as Record<string, { t: unknown[]; v: unknown[] }>).reduce(
-    (sum, { t, v }) => sum + (t.length === v.length ? t.length : Number.NaN),
-    0,
-  );
+  if (Array.isArray(payload)) return payload.length;
+  const values = kind === 'telemetry' ? 'v' : 'n';
+  return Object.values(payload as Record<string, Record<string, unknown[]>>).reduce((sum, columns) => {
+    const [times, others] = [columns['t']?.length, columns[values]?.length];
+    return sum + (times === others && times !== undefined ? times : Number.NaN);
+  }, 0);
 }
 
 function* numberingProblems(row: NumberingRow, archive: Archive): Generator<string> {
@@ -67,7 +68,7 @@ function* numberingProblems(row: NumberingRow, archive: Archive): Generator<stri
   const missing = given - row.kept - row.removed;
   if (missing === 0) return;
   const absent = ranges(absentSeqs(archive.seqs(row.id), given));
-  yield `${name}: of ${given} batches ${row.kept} are kept and ${row.removed} were deleted after delivery, which leaves ${missing} missing (not there: ${absent})`;
+  yield `${name}: of ${given} batches ${row.kept} are kept and ${row.removed} were deleted, which leaves ${missing} missing (not there: ${absent})`;
 }
 
 function absentSeqs(kept: readonly number[], given: number): number[] {

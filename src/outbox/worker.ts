@@ -11,6 +11,7 @@ import {
   faultInfo,
   type Request,
   type RequestOf,
+  type Terms,
 } from './protocol.ts';
 import { Store } from './store.ts';
 
@@ -81,7 +82,8 @@ class OutboxWorker {
     } catch (error) {
       const { fault, full } = this.#passing(error);
       const marks = { ...group, appends: [] };
-      const lean = full ? { ...terms, budget: { ...terms.budget, maxBytes: 0 } } : terms;
+      const { maxAge } = terms.budget;
+      const lean: Terms = full ? { ...terms, budget: { maxBytes: 0, maxAge, whenFull: 'pause' } } : terms;
       try {
         store.commit(marks, lean);
         return { marked: true, appended: false, fault: faultInfo(fault) };

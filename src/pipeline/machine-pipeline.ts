@@ -1,7 +1,7 @@
 import { untilAborted } from '../abort.ts';
 import type { Clock, ClockQuality } from '../clock.ts';
 import type { Cursor, MachineEvent, Reading } from '../observation.ts';
-import type { NewBatch, Outbox } from '../outbox/outbox.ts';
+import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { TelemetryBatcher } from './batcher.ts';
 
 /** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
@@ -15,6 +15,8 @@ export interface MachinePipelineOptions {
   /** Told with each machine event. */
   readonly labels: Readonly<Record<string, string>>;
   readonly outbox: Outbox;
+  /** What happens when the buffer's budget is used up. */
+  readonly whenFull: () => WhenFull;
   readonly clock: Clock;
   readonly clockQuality: () => ClockQuality;
 }
@@ -48,7 +50,8 @@ export class MachinePipeline {
     this.#cursor = reading.cursor ?? this.#cursor;
     if (this.#sealed.length > 0) this.#append();
     while (this.#pending.size >= MAX_PENDING_APPENDS) await untilAborted(Promise.race(this.#pending), signal);
-    if (this.#options.outbox.full) await this.#options.outbox.room(signal);
+    const { outbox, whenFull } = this.#options;
+    if (outbox.isFull(whenFull())) await outbox.room(whenFull(), signal);
   }
 
   /** Adds an event of the supervisor's, or of a reading. */

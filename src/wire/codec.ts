@@ -153,14 +153,31 @@ function decompress(payload: Uint8Array): string {
   return bytes.toString();
 }
 
+/** Of one machine among all: `tenant/gateway/machine`. */
+export function machineKey({ tenant, gateway, machine }: Pick<WireBatch, 'tenant' | 'gateway' | 'machine'>): string {
+  return `${tenant}/${gateway}/${machine}`;
+}
+
 /** Where a batch's numbering belongs: `seq` counts 1, 2, 3 … within it. */
-export function channelOf({ tenant, gateway, machine, kind, stream }: WireBatch): string {
-  return `${tenant}/${gateway}/${machine}/${kind}/${stream}`;
+export function channelOf(batch: WireBatch): string {
+  return `${machineKey(batch)}/${batch.kind}/${batch.stream}`;
 }
 
 /** The identity of a batch for ever: the same key always has the same content. */
 export function batchKey(batch: WireBatch): string {
   return `${channelOf(batch)}/${batch.seq}`;
+}
+
+/** When the latest entry of a batch was, in milliseconds since the epoch. */
+export function latestTime(batch: WireBatch): number {
+  let latest = 0;
+  if (batch.kind === 'event') {
+    for (const { t } of batch.events) if (t > latest) latest = t;
+  } else {
+    const columns = batch.kind === 'telemetry' ? batch.signals : batch.rollups;
+    for (const { t } of Object.values(columns)) for (const offset of t) if (offset > latest) latest = offset;
+  }
+  return batch.t0 + latest;
 }
 
 /** The observations of a telemetry batch, signal by signal, each signal in its own order. */

@@ -11,7 +11,7 @@ export const CONTRACT_VERSION = 1;
 /** Ids of tenants, gateways and machines: safe in a topic, a file name and a URL. */
 export const ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** What a batch can hold. `rollup` and `alert` are reserved: this version publishes none. */
+/** What a batch can hold. `alert` is reserved: this version publishes none. */
 export const KINDS = ['telemetry', 'rollup', 'alert', 'event'] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -117,14 +117,34 @@ export const telemetrySchema = z.looseObject({
   signals: z.record(z.string(), signalSchema),
 });
 
+const windowed = z.array(z.number().nullable()).describe('null where no value of the window is a number');
+
+/** Windows of one signal: `t[i]`, `n[i]` … belong together. A window may come in parts, of other batches, which add up. */
+export const windowsSchema = z.looseObject({
+  unit: z.string().optional(),
+  window: z.int().positive().describe('length of a window, milliseconds'),
+  t: z.array(offset).describe('when each window begins'),
+  n: z.array(z.int()).describe('observations in it'),
+  min: windowed,
+  max: windowed,
+  mean: windowed,
+  last: z.array(z.json()).describe('the last value in it; null where that was unavailable'),
+});
+
+export const rollupSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('rollup'),
+  rollups: z.record(z.string(), windowsSchema),
+});
+
 export const eventBatchSchema = z.looseObject({
   ...envelope,
   kind: z.literal('event'),
   events: z.array(z.union([eventSchema, laterEventSchema])),
 });
 
-/** Every batch that this version publishes. Rollups and alerts join here when their parts do. */
-export const batchSchema = z.discriminatedUnion('kind', [telemetrySchema, eventBatchSchema]);
+/** Every batch that this version publishes. Alerts join here when their part does. */
+export const batchSchema = z.discriminatedUnion('kind', [telemetrySchema, rollupSchema, eventBatchSchema]);
 
 /** The retained message on `plc/{tenant}/{gateway}/status`: birth, orderly end and Last Will. */
 export const statusSchema = z.looseObject({
@@ -158,6 +178,7 @@ export interface TestMessage {
 
 export type WireEvent = z.infer<typeof eventSchema>;
 export type TelemetryBatch = z.infer<typeof telemetrySchema>;
+export type RollupBatch = z.infer<typeof rollupSchema>;
 export type EventBatch = z.infer<typeof eventBatchSchema>;
 export type WireBatch = z.infer<typeof batchSchema>;
 export type Status = z.infer<typeof statusSchema>;

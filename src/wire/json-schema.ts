@@ -1,8 +1,13 @@
 import { z } from 'zod';
-import { eventBatchSchema, statusSchema, telemetrySchema } from './contract.ts';
+import { eventBatchSchema, rollupSchema, statusSchema, telemetrySchema } from './contract.ts';
 
 /** What is published, by name, as JSON Schema 2020-12; docs/contract/ holds them as files. */
-export const WIRE_SCHEMAS = { telemetry: telemetrySchema, event: eventBatchSchema, status: statusSchema } as const;
+export const WIRE_SCHEMAS = {
+  telemetry: telemetrySchema,
+  rollup: rollupSchema,
+  event: eventBatchSchema,
+  status: statusSchema,
+} as const;
 export type WireSchemaName = keyof typeof WIRE_SCHEMAS;
 export const WIRE_SCHEMA_NAMES = Object.keys(WIRE_SCHEMAS) as readonly WireSchemaName[];
 

@@ -50,7 +50,7 @@ t.test(
       [...values.values()].flatMap((one) => [...one.values()]).filter(({ size }) => size > 1).length;
     const enough = AbortSignal.timeout(30_000);
     for await (const received of receive({ url: `mqtt://127.0.0.1:${broker.port}`, signal: enough })) {
-      if (received.type !== 'batch' || received.batch.kind === 'event') continue;
+      if (received.type !== 'batch' || received.batch.kind !== 'telemetry') continue;
       const signals = values.get(received.batch.machine) ?? new Map<string, Set<string>>();
       values.set(received.batch.machine, signals);
       for (const { signal, v } of observationsOf(received.batch)) {

@@ -68,6 +68,16 @@ t.test('--verify exits 0 when all is there, --json prints the figures', { buffer
       { kind: 'event', first: 1, last: 1, received: 1, missing: [] },
       { kind: 'telemetry', first: 1, last: 4, received: 4, missing: [] },
     ],
+    books: [
+      {
+        machine: 'acme/gw-01/vmc-3',
+        total: { batches: 5, observations: 4, missing: 0, gaps: { 'agent-overrun': { gaps: 1, observations: 3 } } },
+        hours: [
+          { hour: '1970-01-01T00:00Z', batches: 0, gaps: { 'agent-overrun': { gaps: 1, observations: 3 } } },
+          { hour: '2025-11-20T12:00Z', batches: 5, observations: 4, missing: 0, gaps: {} },
+        ],
+      },
+    ],
   });
 });
 
@@ -78,6 +88,39 @@ t.test('--verify exits 1 when a seq is missing, and names it', { buffered: true 
   t.equal(code, 1);
   t.match(stdout, /missing in acme\/gw-01\/vmc-3\/telemetry\/b7k2: seq 5\n/);
   t.match(stderr, /the stream is not clean: 1 batches are missing/);
+});
+
+/** A gap that names batches 3 to 5. */
+const budget = {
+  ...GAP,
+  cause: 'budget',
+  from: telemetry(1).t0,
+  to: telemetry(1).t0,
+  batches: { kind: 'telemetry', stream: 'b7k2', first: 3, last: 5 },
+};
+
+t.test(
+  '--verify exits 0 when a gap names what did not come, and tells machine and hour',
+  { buffered: true },
+  async (t) => {
+    const { code, stdout } = await receiveFrom(['--verify', '--from-start', '--count', '4'], (publisher) =>
+      publisher.batches([telemetry(1), telemetry(2), eventBatch(1, [budget]), telemetry(6)]),
+    );
+    t.equal(code, 0);
+    t.match(stdout, /missing 0 .* gaps told 1 {2}explained 3\n/);
+    t.match(stdout, /^acme\/gw-01\/vmc-3\n {2}2025-11-20T12:00Z +4 +3 +0 +0 +0 {2}1 budget \(3\)\n {2}total +4 /m);
+    t.match(stdout, /clean: .* is there, or a gap says why it is not \(3\)\n$/);
+  },
+);
+
+t.test('--verify exits 1 when a gap names only a part of it', { buffered: true }, async (t) => {
+  const { code, stdout, stderr } = await receiveFrom(['--verify', '--count', '3'], (publisher) =>
+    publisher.batches([telemetry(1), eventBatch(1, [budget]), telemetry(7)]),
+  );
+  t.equal(code, 1);
+  t.match(stdout, /telemetry\/b7k2: seq 2, 6\n/);
+  t.match(stdout, /^ {2}total +3 +2 +2 /m);
+  t.match(stderr, /2 batches are missing without a gap record/);
 });
 
 t.test('what came before the first seq is judged with --from-start only', { buffered: true }, async (t) => {

@@ -20,7 +20,7 @@ buffer: { flushInterval: 100ms }
   writeFileSync(join(folder, 'gateway.yaml'), text);
   let delivered = 0;
   broker.aedes.on('publish', ({ topic }) => {
-    if (topic.endsWith('/telemetry')) delivered += 1;
+    if (/^plc\/acme\/gw\/m\//.test(topic)) delivered += 1;
   });
   const gateway = command(folder, ['run', '--config', 'gateway.yaml']);
   t.teardown(() => gateway.child.kill('SIGKILL'));

@@ -62,7 +62,7 @@ t.test('where the example shows what is optional, it shows the default', async (
   t.strictSame({ buffer, log }, { buffer: bare.buffer, log: bare.log });
   t.equal(gateway.dataDir, bare.gateway.dataDir);
   const [shown, plain] = [machines[0], bare.machines[0]];
-  const chosen = { device: undefined, labels: undefined, signals: undefined };
+  const chosen = { whenFull: undefined, device: undefined, labels: undefined, signals: undefined };
   t.strictSame({ ...shown, ...chosen }, { ...plain, ...chosen });
 });
 

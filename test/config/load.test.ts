@@ -25,7 +25,7 @@ const CASES: Readonly<Record<string, readonly [text: string, ...errors: string[]
   'an unknown key with swapped letters': [`${MINIMAL}lgo: {}`, '5:1: lgo: unknown key: did you mean log?'],
   'an unknown key': [
     `${MINIMAL}buffer:\n  size: 1GiB`,
-    '6:3: buffer.size: unknown key: expected one of flushInterval, maxBytes, maxAge',
+    '6:3: buffer.size: unknown key: expected one of flushInterval, maxBytes, minFreeDisk, whenFull, maxAge',
   ],
   'a missing key in a mapping': [
     MINIMAL.replace('id: gw-01, ', ''),
@@ -246,8 +246,16 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
       window: 64,
       backoff: { min: 1000, max: 60_000 },
       compression: 'none',
+      commands: false,
+      backfill: { order: 'oldest' },
     },
-    buffer: { flushInterval: 1000, maxBytes: 2 ** 31, maxAge: 604_800_000 },
+    buffer: {
+      flushInterval: 1000,
+      maxBytes: 2 ** 31,
+      minFreeDisk: 200 * 2 ** 20,
+      whenFull: 'thin',
+      maxAge: 604_800_000,
+    },
     log: { level: 'info', format: 'auto' },
   });
 });

@@ -1,4 +1,4 @@
-import type { EventBatch, TelemetryBatch } from '../../src/wire/contract.ts';
+import type { EventBatch, RollupBatch, TelemetryBatch } from '../../src/wire/contract.ts';
 
 const envelope = {
   v: 1,
@@ -21,6 +21,11 @@ export function telemetry(seq: number, changes: Partial<TelemetryBatch> = {}): T
 
 export function eventBatch(seq: number, events: readonly object[]): EventBatch {
   return { ...envelope, kind: 'event', seq, events: events as EventBatch['events'] };
+}
+
+export function rollup(seq: number): RollupBatch {
+  const rpm = { window: 60_000, t: [0], n: [5], min: [1], max: [3], mean: [2], last: [null] };
+  return { ...envelope, kind: 'rollup', seq, rollups: { rpm } };
 }
 
 export const GAP = { type: 'gap', t: 0, cause: 'agent-overrun', from: 1, to: 2, count: 3, exact: true };

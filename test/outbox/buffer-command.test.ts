@@ -51,7 +51,7 @@ t.test('stats tells, beside a running gateway, what waits, is kept and is held',
   const { stdout, status } = buffer('stats', '--data-dir', dataDir, '--json');
   t.equal(status, 0);
   const stats = JSON.parse(stdout);
-  const { held: _, maxBytes: __, appended: ___, commits: ____, ...running } = await outbox.stats();
+  const { held: _, maxBytes: __, appended: ___, commits: ____, shed: _____, ...running } = await outbox.stats();
   t.match(stats, running, 'the same figures as the gateway’s own');
   t.match(stats, {
     dataDir,

@@ -141,7 +141,7 @@ t.test('close commits what is under way; later calls reject', async (t) => {
   await closed;
   await t.rejects(outbox.append({ batches: [batch()] }), { of: 'us', message: 'the outbox is closed' });
   await t.rejects(outbox.stats(), { message: 'the outbox is closed' });
-  await t.rejects(outbox.room(new AbortController().signal), { message: 'the outbox is closed' });
+  await t.rejects(outbox.room('pause', new AbortController().signal), { message: 'the outbox is closed' });
   t.equal((await claimAll((await open(t, dataDir)).outbox)).length, 50);
 });
 

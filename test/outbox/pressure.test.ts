@@ -25,19 +25,19 @@ function durableCursor(dataDir: string, machine: string): unknown {
 t.test('is full when undelivered data uses up the budget, and has room once some is acknowledged', async (t) => {
   const { outbox, lines } = await open(t, t.testdir(), TINY);
   const { signal } = new AbortController();
-  await outbox.room(signal);
-  while (!outbox.full) await outbox.append({ batches: [bulky(8 * KIB)] });
+  await outbox.room('pause', signal);
+  while (!outbox.isFull('pause')) await outbox.append({ batches: [bulky(8 * KIB)] });
   const { bytes, backlog } = await outbox.stats();
   t.ok(bytes > TINY.maxBytes && bytes < TINY.maxBytes + 32 * KIB, 'full as soon as the budget is passed');
   let roomy = false;
-  const room = outbox.room(signal).then(() => {
+  const room = outbox.room('pause', signal).then(() => {
     roomy = true;
   });
   await outbox.append({ batches: [] });
   t.equal(roomy, false, 'still full');
   await outbox.settle([1, 2, 3]);
   await room;
-  t.equal(outbox.full, false);
+  t.equal(outbox.isFull('pause'), false);
   await outbox.append({ batches: [bulky(8 * KIB)] });
   t.ok((await outbox.stats()).bytes <= TINY.maxBytes, 'delivered batches made way');
   t.equal((await claimAll(outbox)).length, backlog.live.batches - 3 + 1, 'nothing else did');
@@ -48,8 +48,8 @@ t.test('waiting for room ends with the signal, and with the outbox', async (t) =
   const { outbox } = await open(t, t.testdir(), { ...TINY, maxBytes: 0 });
   await outbox.append({ batches: [batch()] });
   const stop = new AbortController();
-  const waits = outbox.room(stop.signal);
-  const other = outbox.room(new AbortController().signal);
+  const waits = outbox.room('pause', stop.signal);
+  const other = outbox.room('pause', new AbortController().signal);
   stop.abort(new Error('stop'));
   await t.rejects(waits, { message: 'stop' });
   const ended = t.rejects(other, { message: 'the outbox is closed' });
@@ -60,10 +60,10 @@ t.test('waiting for room ends with the signal, and with the outbox', async (t) =
 t.test('a larger budget makes room at once', async (t) => {
   const { outbox } = await open(t, t.testdir(), { ...TINY, maxBytes: 0 });
   await outbox.append({ batches: [batch()] });
-  const room = outbox.room(new AbortController().signal);
+  const room = outbox.room('pause', new AbortController().signal);
   outbox.setBudget({ maxBytes: 1e9, maxAge: 1e9 });
   await room;
-  t.equal(outbox.full, false);
+  t.equal(outbox.isFull('pause'), false);
 });
 
 t.test('what the disk has no room for waits, is tried again and is stored whole and in order', async (t) => {

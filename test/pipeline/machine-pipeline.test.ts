@@ -8,7 +8,7 @@ import { MachinePipeline } from '../../src/pipeline/machine-pipeline.ts';
 function manualOutbox() {
   const appends: { entry: Append; commit: () => void }[] = [];
   const outbox = {
-    full: false,
+    isFull: () => false,
     append(entry: Append) {
       const { promise, resolve } = Promise.withResolvers<void>();
       appends.push({ entry, commit: resolve });
@@ -25,6 +25,7 @@ function pipelineOn(outbox: Outbox, now = () => 60_000) {
     labels: { cell: '7' },
     outbox,
     clock: { now },
+    whenFull: () => 'pause',
     clockQuality: () => 'synced',
   });
 }

@@ -23,7 +23,6 @@ export interface MemoryRow extends StoredBatch {
 /** Fulfils the outbox's contract in memory, for tests that look into its marks or let its calls fail. */
 export class MemoryOutbox implements Outbox {
   readonly stream = 'memory';
-  readonly full = false;
   readonly failed = new Promise<never>(() => undefined);
   readonly rows: MemoryRow[] = [];
   readonly claims: Claim[] = [];
@@ -135,10 +134,15 @@ export class MemoryOutbox implements Outbox {
       delivered: { ...weight(this.rows.filter(({ delivered }) => delivered)), oldest: null },
       bytes: 0,
       appended: weight(this.rows),
+      shed: { thinned: 0, dropped: 0 },
       commits: 0,
       maxBytes: 0,
       machines: [],
     };
+  }
+
+  isFull(): boolean {
+    return false;
   }
 
   room(): Promise<void> {

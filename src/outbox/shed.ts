@@ -1,0 +1,84 @@
+import type { Gap } from '../observation.ts';
+import type { Kind } from '../wire/contract.ts';
+import { decodeBody, encodeBody } from './codec.ts';
+import type { NewBatch, WhenFull } from './outbox.ts';
+import { type RawBatch, type Thinned, thin } from './thin.ts';
+
+/** A rollup that needs more than this share of what it replaces is not worth it: the data is dropped. */
+const WORTH = 0.5;
+
+/** Undelivered batches of one channel with consecutive seqs. */
+export interface Run {
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly batches: readonly RunBatch[];
+}
+
+export interface RunBatch {
+  readonly seq: number;
+  readonly t0: number;
+  readonly count: number;
+  readonly synced: boolean;
+  readonly bytes: number;
+  /** When it was committed, milliseconds since the epoch. */
+  readonly storedAt: number;
+  readonly body: Uint8Array | null;
+}
+
+/** What becomes of a run for which there is no room. */
+export interface Shed {
+  /** What is stored in its place: the record of the gap and, where it was thinned, the rollup. */
+  readonly batches: readonly NewBatch[];
+  /** Observations that only the rollup tells of. */
+  readonly thinned: number;
+  /** Observations that nothing tells of but the gap. */
+  readonly dropped: number;
+}
+
+/** Makes what takes the place of a run. Rollups themselves can only be dropped. Pure. */
+export function shed(run: Run, policy: Exclude<WhenFull, 'pause'>, stream: string, now: number): Shed {
+  const { machine, kind, batches } = run;
+  const clock = batches.every(({ synced }) => synced) ? 'synced' : 'unsynced';
+  const common = { machine, lane: 'live', clock } as const;
+  const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const thinned = policy === 'thin' && kind === 'telemetry' ? thinnedOf(batches) : undefined;
+  const rollup: NewBatch[] =
+    thinned === undefined
+      ? []
+      : [{ ...common, kind: 'rollup', t0: thinned.t0, count: thinned.count, body: thinned.body }];
+  const gap: Gap = {
+    type: 'gap',
+    t: now,
+    cause: 'budget',
+    from: Math.min(...batches.map(({ t0 }) => t0)) - 1,
+    to: Math.max(...batches.map(({ storedAt }) => storedAt), (thinned?.last ?? 0) + 1),
+    // The observations behind a rollup were counted when it was made.
+    count: kind === 'telemetry' ? count : 0,
+    exact: true,
+    detail: { kept: thinned === undefined ? 'nothing' : 'rollup' },
+    batches: { kind, stream, first: batches[0]?.seq ?? 0, last: batches.at(-1)?.seq ?? 0 },
+  };
+  const body = JSON.stringify([{ ...gap, t: 0 }]);
+  return {
+    batches: [...rollup, { ...common, kind: 'event', t0: now, count: 1, body }],
+    thinned: thinned === undefined ? 0 : count,
+    dropped: thinned === undefined && kind === 'telemetry' ? count : 0,
+  };
+}
+
+/** undefined: it cannot be read, or saves too little */
+function thinnedOf(batches: readonly RunBatch[]): Thinned | undefined {
+  let raw: RawBatch[];
+  try {
+    raw = batches.map(({ t0, body }) => {
+      if (body === null) throw new Error('has lost its body');
+      return { t0, signals: JSON.parse(decodeBody(body)) };
+    });
+  } catch {
+    // A damaged body cannot be sent either: it goes with its run, and the gap says so.
+    return undefined;
+  }
+  const thinned = thin(raw);
+  const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+  return encodeBody(thinned.body).length <= bytes * WORTH ? thinned : undefined;
+}
