@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
 import { duration } from '../config/units.ts';
+import type { MachineBooks } from '../consumer/books.ts';
 import { parseBrokerUrl } from '../consumer/broker-url.ts';
 import type { Received, Subscription } from '../consumer/consumer.ts';
 import type { NdjsonSink } from '../consumer/ndjson.ts';
@@ -50,7 +51,9 @@ export const receiveCommand: CommandModule<object, Arguments> = {
           coerce: (given: string | string[]) => [given].flat(),
           describe: 'Topic filter; may be repeated',
         },
-        verify: flag('Exit 1 if a batch is missing, invalid or in conflict, or if none came'),
+        verify: flag(
+          'Tell the books by machine and hour; exit 1 if a batch is missing without a gap record, invalid or in conflict, or if none came',
+        ),
         'from-start': flag('Demand seq 1 of each stream; else what lies before the first seq seen is not judged'),
         for: text('How long to receive once it is connected, e.g. 10s; default: until Ctrl-C'),
         count: { type: 'number', requiresArg: true, describe: 'End after so many batches' },
@@ -85,8 +88,14 @@ function usageError({ url, topic: topics, for: limit, count, cert, key }: Argume
   return undefined;
 }
 
+/** What was received, and the same by machine and hour. */
+interface Outcome {
+  readonly figures: SummaryFigures;
+  readonly books: readonly MachineBooks[];
+}
+
 /** Receives until it is stopped. @throws Fault when the broker was never reached or a file cannot be used */
-async function run(args: Arguments, stop: AbortController): Promise<SummaryFigures> {
+async function run(args: Arguments, stop: AbortController): Promise<Outcome> {
   const [{ receive, Summary }, { openNdjson }, { summaryLine }] = await Promise.all([
     import('../consumer/consumer.ts'),
     import('../consumer/ndjson.ts'),
@@ -128,7 +137,8 @@ async function run(args: Arguments, stop: AbortController): Promise<SummaryFigur
     screen.clear();
   }
   if (failure !== undefined) throw failure;
-  return figures();
+  const all = figures();
+  return { figures: all, books: summary.books(all.channels) };
 }
 
 interface TakeOptions {
@@ -160,13 +170,21 @@ async function take(subscription: Subscription, { add, screen, sink, count, stop
 }
 
 /** Prints the summary, and with `--verify` judges it. @throws Fault when it is not clean */
-async function tell({ json, out, verify, fromStart }: Arguments, figures: SummaryFigures): Promise<void> {
-  const { missingLines, summaryLine } = await import('../consumer/summary-text.ts');
+async function tell({ json, out, verify, fromStart }: Arguments, { figures, books }: Outcome): Promise<void> {
+  const [{ missingLines, summaryLine }, { bookLines }] = await Promise.all([
+    import('../consumer/summary-text.ts'),
+    import('../consumer/books-text.ts'),
+  ]);
   const { batches, missing, invalid, conflicts } = figures;
   const isClean = batches > 0 && missing + invalid + conflicts === 0;
   const lines = json
-    ? [JSON.stringify({ clean: isClean, fromStart, ...figures })]
-    : [summaryLine(figures), ...missingLines(figures), ...(verify && isClean ? [verdict(fromStart)] : [])];
+    ? [JSON.stringify({ clean: isClean, fromStart, ...figures, books })]
+    : [
+        summaryLine(figures),
+        ...missingLines(figures),
+        ...(verify ? bookLines(books) : []),
+        ...(verify && isClean ? [verdict(fromStart, figures.explained)] : []),
+      ];
   (out === '-' ? process.stderr : process.stdout).write(`${lines.join('\n')}\n`);
   if (!verify || isClean) return;
   if (batches === 0) {
@@ -174,14 +192,15 @@ async function tell({ json, out, verify, fromStart }: Arguments, figures: Summar
       hint: 'check --topic, or receive for longer',
     });
   }
-  const what = `${missing} batches are missing, ${invalid} messages are invalid, ${conflicts} batches are in conflict`;
+  const what = `${missing} batches are missing without a gap record, ${invalid} messages are invalid, ${conflicts} batches are in conflict`;
   throw new Fault('us', `the stream is not clean: ${what}`, { hint: 'see docs/contract.md' });
 }
 
-function verdict(fromStart: boolean): string {
-  return fromStart
-    ? 'clean: of every stream, each batch from seq 1 to the last one seen is there'
-    : 'clean: of every stream, each batch from the first to the last one seen is there (what came before is not judged: --from-start)';
+function verdict(fromStart: boolean, explained: number): string {
+  const from = fromStart ? 'seq 1' : 'the first';
+  const or = explained > 0 ? `, or a gap says why it is not (${explained})` : '';
+  const unjudged = fromStart ? '' : ' (what came before is not judged: --from-start)';
+  return `clean: of every stream, each batch from ${from} to the last one seen is there${or}${unjudged}`;
 }
 
 function read(path: string | undefined): string | undefined {

@@ -8,7 +8,8 @@ import { type StayLinkedOptions, stayLinked } from './stay-linked.ts';
 
 export type { Instant, Message, WireObservation } from '../wire/codec.ts';
 export { batchKey, decodePayload, eventsOf, observationsOf, parseBatch, parseMessage } from '../wire/codec.ts';
-export type { EventBatch, Kind, Status, TelemetryBatch, WireBatch, WireEvent } from '../wire/contract.ts';
+export type { EventBatch, Kind, RollupBatch, Status, TelemetryBatch, WireBatch, WireEvent } from '../wire/contract.ts';
+export { type BookFigures, Books, type GapFigures, type HourBooks, type MachineBooks } from './books.ts';
 export { Histogram } from './histogram.ts';
 export { Inbox, type Received, type ReceivedBatch } from './inbox.ts';
 export { type ChannelReport, countOf, Ledger, type Verdict } from './ledger.ts';

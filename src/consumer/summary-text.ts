@@ -8,6 +8,8 @@ const MAX_RANGES = 20;
 export function summaryLine(figures: SummaryFigures): string {
   const { latency } = figures;
   const seldom = [
+    ['explained', figures.explained],
+    ['rolled up', figures.rolledUp],
     ['late', figures.late],
     ['invalid', figures.invalid],
     ['conflicts', figures.conflicts],

@@ -86,6 +86,8 @@ t.test('latency counts what was observed after the subscription and after the bi
   take(STATUS_TOPIC, { ...birth, t: T0 + 5000 }, T0 + 5010);
   take(TOPIC, telemetry(2, { t0: T0 + 4000 }), T0 + 5010);
   t.equal(p50(), null, 'stamped before the gateway came back');
+  take(TOPIC, telemetry(3, { t0: T0 + 6000, historical: true }), T0 + 6010);
+  t.equal(p50(), null, 'sent beside live data');
   take('plc/acme/gw-02/vmc-3/telemetry', telemetry(1, { gateway: 'gw-02', t0: T0 + 4000 }), T0 + 4010);
   t.ok(Math.abs((p50() as number) - 10) < 0.2, 'of another gateway');
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Range, SeqRanges } from '../../src/consumer/seq-ranges.ts';
+import { type Run, SeqRanges } from '../../src/consumer/seq-ranges.ts';
 import { seededRandom } from '../support/random.ts';
 import { SEED } from './support.ts';
 
@@ -11,8 +11,8 @@ function missingOf(seqs: ReadonlySet<number>, from: number): number[] {
   return Array.from({ length: Math.max(...seqs) - from }, (_, i) => from + i).filter((seq) => !seqs.has(seq));
 }
 
-const expand = (ranges: readonly Range[]) =>
-  ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+const expand = (ranges: readonly Run[]) =>
+  ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
 
 t.test(`agrees with a plain set, whatever the order (seed ${SEED})`, async (t) => {
   const random = seededRandom(SEED);
@@ -21,8 +21,12 @@ t.test(`agrees with a plain set, whatever the order (seed ${SEED})`, async (t) =
     const model = new Set<number>();
     for (let step = 0; step < 80; step++) {
       const seq = 1 + Math.floor(random() * HIGHEST);
-      if (ranges.add(seq) === model.has(seq)) t.fail(`run ${run}: add ${seq} disagrees`);
-      model.add(seq);
+      // Each number is at ten times itself: so are the neighbours of a hole.
+      const last = random() < 0.2 ? Math.min(HIGHEST, seq + Math.floor(random() * 8)) : seq;
+      const seqs = Array.from({ length: last - seq + 1 }, (_, i) => seq + i);
+      const added = ranges.addRun({ first: seq, last, from: seq * 10, to: last * 10 });
+      if (added !== seqs.filter((each) => !model.has(each)).length) t.fail(`run ${run}: add ${seq}–${last} disagrees`);
+      for (const each of seqs) model.add(each);
     }
     const first = Math.min(...model);
     t.strictSame(
@@ -30,11 +34,22 @@ t.test(`agrees with a plain set, whatever the order (seed ${SEED})`, async (t) =
       [model.size, first, Math.max(...model), missingOf(model, first), missingOf(model, 1)],
       `run ${run}`,
     );
+    const isBetween = ({ first, last, from, to }: Run) => from === (first - 1) * 10 && to === (last + 1) * 10;
+    t.ok(ranges.holes().every(isBetween), `run ${run}: a hole knows when its neighbours were`);
   }
 });
 
 t.test('an empty set has no holes', async (t) => {
   t.strictSame([new SeqRanges().holes(), new SeqRanges().holes(1), new SeqRanges().first], [[], [], undefined]);
+});
+
+t.test('a number is added once; before the first number a hole has one neighbour', async (t) => {
+  const ranges = new SeqRanges();
+  t.strictSame([ranges.add(3, 30), ranges.add(3, 31), ranges.add(5, 50)], [true, false, true]);
+  t.strictSame(ranges.holes(1), [
+    { first: 1, last: 2, from: 30, to: 30 },
+    { first: 4, last: 4, from: 30, to: 50 },
+  ]);
 });
 
 t.test('a million numbers in order take no time and one run', async (t) => {

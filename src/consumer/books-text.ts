@@ -1,0 +1,47 @@
+import type { BookFigures, MachineBooks } from './books.ts';
+
+/** Hours of a machine that are printed; those with something missing come before the others. */
+const MAX_HOURS = 48;
+
+const HEADER = ['hour (UTC)', 'batches', 'observations', 'missing', 'historical', 'late', 'gaps'];
+
+/** The books as a table: of each machine the hours in which anything was out of the ordinary, and its total. */
+export function bookLines(books: readonly MachineBooks[]): string[] {
+  const rows = books.flatMap(rowsOf);
+  if (rows.length === 0) return [];
+  const all = [HEADER, ...rows];
+  const widths = HEADER.map((_, i) => Math.max(...all.map((row) => (row.length === 1 ? 0 : (row[i] ?? '').length))));
+  const pad = (cell: string, i: number) =>
+    i > 0 && i < HEADER.length - 1 ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number);
+  return all.map((row) => (row.length === 1 ? (row[0] as string) : row.map(pad).join('  ').trimEnd()));
+}
+
+/** A row of a single cell is text. */
+function rowsOf({ machine, total, earlier, hours }: MachineBooks): string[][] {
+  const told = hours.filter(isNoteworthy);
+  const most = [...told].sort((a, b) => Math.sign(b.missing) - Math.sign(a.missing)).slice(0, MAX_HOURS);
+  const left = told.length - most.length;
+  return [
+    [machine],
+    ...(earlier === undefined ? [] : [cells('  earlier', earlier)]),
+    ...told.filter((hour) => most.includes(hour)).map((hour) => cells(`  ${hour.hour}`, hour)),
+    ...(left === 0 ? [] : [[`  and ${left} more such hours: --json has all`]]),
+    cells('  total', total),
+  ];
+}
+
+function isNoteworthy({ missing, historical, late, gaps }: BookFigures): boolean {
+  return missing + historical + late > 0 || Object.keys(gaps).length > 0;
+}
+
+function cells(
+  name: string,
+  { batches, observations, missing, historical, late, gaps, rolledUp }: BookFigures,
+): string[] {
+  const causes = Object.entries(gaps).map(([cause, figures]) => {
+    const unknown = figures.uncounted > 0 ? ' and more' : '';
+    return `${figures.gaps} ${cause} (${figures.observations}${unknown})`;
+  });
+  const kept = rolledUp > 0 ? [`${rolledUp} rolled up`] : [];
+  return [name, ...[batches, observations, missing, historical, late].map(String), [...causes, ...kept].join(', ')];
+}
