@@ -4,6 +4,7 @@ import { configJsonSchema } from '../src/config/json-schema.ts';
 import { configReference } from '../src/config/reference-docs.ts';
 import { drivers } from '../src/drivers/registry.ts';
 import { codeOf } from '../src/errors.ts';
+import { asyncApi } from '../src/wire/asyncapi.ts';
 import { WIRE_SCHEMA_NAMES, wireJsonSchema } from '../src/wire/json-schema.ts';
 
 /**
@@ -26,6 +27,7 @@ const files: readonly Generated[] = [
     path: `docs/contract/${name}.schema.json`,
     content: json(wireJsonSchema(name)),
   })),
+  { path: 'docs/contract/asyncapi.json', content: json(asyncApi()) },
 ];
 
 const root = join(import.meta.dirname, '..');

@@ -1,11 +1,12 @@
 import type { CommandModule } from 'yargs';
 
-const KINDS = ['config', 'telemetry', 'event', 'status'] as const;
+/** Told by name, since their schemas take a while to load. */
+const KINDS = ['config', 'telemetry', 'rollup', 'event', 'status', 'test', 'command', 'reply', 'asyncapi'] as const;
 type Kind = (typeof KINDS)[number];
 
 export const schemaCommand: CommandModule<object, { kind: Kind }> = {
   command: 'schema [kind]',
-  describe: 'Print the JSON Schema of the config, or of what is published',
+  describe: 'Print the JSON Schema of the config or of what is published, or the AsyncAPI document of all of it',
   builder: (yargs) =>
     yargs.positional('kind', { choices: KINDS, default: 'config' as const, describe: 'What to describe' }),
   handler: async ({ kind }) => {
@@ -14,6 +15,7 @@ export const schemaCommand: CommandModule<object, { kind: Kind }> = {
 };
 
 async function schemaOf(kind: Kind): Promise<object> {
+  if (kind === 'asyncapi') return (await import('../wire/asyncapi.ts')).asyncApi();
   if (kind !== 'config') {
     const { wireJsonSchema } = await import('../wire/json-schema.ts');
     return wireJsonSchema(kind);

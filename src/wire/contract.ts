@@ -164,18 +164,17 @@ export const statusSchema = z.looseObject({
  */
 export const TEST_KIND = 'test';
 
-export interface TestMessage {
-  readonly v: typeof CONTRACT_VERSION;
-  readonly tenant: string;
-  readonly gateway: string;
-  readonly machine: string;
-  readonly kind: typeof TEST_KIND;
-  /** Of this one message, so that its sender knows it again. */
-  readonly id: string;
-  /** When it was sent, milliseconds since the epoch. */
-  readonly t: number;
-}
+export const testSchema = z.object({
+  v: z.literal(CONTRACT_VERSION),
+  tenant: id,
+  gateway: id,
+  machine: id,
+  kind: z.literal(TEST_KIND),
+  id: z.string().describe('of this one message, so that its sender knows it again'),
+  t: z.int().describe('when it was sent, milliseconds since the epoch'),
+});
 
+export type TestMessage = z.infer<typeof testSchema>;
 export type WireEvent = z.infer<typeof eventSchema>;
 export type TelemetryBatch = z.infer<typeof telemetrySchema>;
 export type RollupBatch = z.infer<typeof rollupSchema>;

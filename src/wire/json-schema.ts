@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { eventBatchSchema, rollupSchema, statusSchema, telemetrySchema } from './contract.ts';
+import { commandSchema, replySchema } from './command.ts';
+import { eventBatchSchema, rollupSchema, statusSchema, telemetrySchema, testSchema } from './contract.ts';
 
-/** What is published, by name, as JSON Schema 2020-12; docs/contract/ holds them as files. */
+/** What is published and what is asked, by name; docs/contract/ holds each as JSON Schema 2020-12. */
 export const WIRE_SCHEMAS = {
   telemetry: telemetrySchema,
   rollup: rollupSchema,
   event: eventBatchSchema,
   status: statusSchema,
+  test: testSchema,
+  command: commandSchema,
+  reply: replySchema,
 } as const;
 export type WireSchemaName = keyof typeof WIRE_SCHEMAS;
 export const WIRE_SCHEMA_NAMES = Object.keys(WIRE_SCHEMAS) as readonly WireSchemaName[];

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { WIRE_SCHEMA_NAMES } from '../../src/wire/json-schema.ts';
 
 const root = join(import.meta.dirname, '../..');
 const schema = (...args: string[]) =>
@@ -18,16 +19,22 @@ t.test('the schema of the config is the default, and the file that editors use',
 });
 
 t.test('each message that is published has a schema', async (t) => {
-  for (const kind of ['telemetry', 'event', 'status']) {
+  for (const kind of WIRE_SCHEMA_NAMES) {
     const { status, stdout } = schema(kind);
     t.equal(status, 0);
-    t.match(JSON.parse(stdout), { $schema: /2020-12/, type: 'object', properties: { v: { const: 1 } } }, kind);
+    t.equal(stdout, readFileSync(join(root, `docs/contract/${kind}.schema.json`), 'utf8'), kind);
   }
+});
+
+t.test('all of it is an AsyncAPI document', async (t) => {
+  const { status, stdout } = schema('asyncapi');
+  t.equal(status, 0);
+  t.equal(stdout, readFileSync(join(root, 'docs/contract/asyncapi.json'), 'utf8'));
 });
 
 t.test('another name is wrong usage', async (t) => {
   const { status, stdout, stderr } = schema('nope');
   t.equal(status, 64);
   t.equal(stdout, '');
-  t.match(stderr, /Choices: "config", "telemetry", "event", "status"/);
+  t.match(stderr, /Choices: "config", "telemetry", "rollup", "event", "status"/);
 });

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import t from 'tap';
 import { z } from 'zod';
 import { WIRE_SCHEMA_NAMES, wireJsonSchema } from '../../src/wire/json-schema.ts';
-import { eventBatch, GAP, rollup, telemetry } from '../consumer/support.ts';
+import { MESSAGES } from './messages.ts';
 
 const folder = join(import.meta.dirname, '../../docs/contract');
 
@@ -14,22 +15,19 @@ t.test('the files of docs/contract are what the code makes', async (t) => {
 });
 
 t.test('the JSON Schemas take and refuse what the program does', async (t) => {
-  const status = { v: 1, tenant: 'acme', gateway: 'gw-01', status: 'online', reason: 'birth', t: 1, later: true };
-  const good = {
-    telemetry: [telemetry(1), { ...telemetry(1), later: 1 }],
-    rollup: [rollup(1)],
-    event: [eventBatch(1, [GAP]), eventBatch(1, [{ type: 'later', t: 1 }])],
-    status: [status],
-  };
-  const bad = {
-    rollup: [telemetry(1), { ...rollup(1), rollups: { rpm: { window: 0 } } }],
-    telemetry: [{}, telemetry(0), telemetry(1, { clock: 'x' as never }), eventBatch(1, [])],
-    event: [eventBatch(1, [{ ...GAP, cause: 7 }]), eventBatch(1, [{ t: 1 }]), telemetry(1)],
-    status: [{ ...status, status: 'asleep' }],
-  };
   for (const name of WIRE_SCHEMA_NAMES) {
     const schema = z.fromJSONSchema(wireJsonSchema(name) as Parameters<typeof z.fromJSONSchema>[0]);
-    for (const value of good[name]) t.ok(schema.safeParse(value).success, `${name} ${JSON.stringify(value)}`);
-    for (const value of bad[name]) t.notOk(schema.safeParse(value).success, `${name} ${JSON.stringify(value)}`);
+    for (const value of MESSAGES[name].good) t.ok(schema.safeParse(value).success, `${name} ${JSON.stringify(value)}`);
+    for (const value of MESSAGES[name].bad)
+      t.notOk(schema.safeParse(value).success, `${name} ${JSON.stringify(value)}`);
+  }
+});
+
+t.test('another validator takes and refuses the same', async (t) => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  for (const name of WIRE_SCHEMA_NAMES) {
+    const validate = ajv.compile(wireJsonSchema(name));
+    for (const value of MESSAGES[name].good) t.ok(validate(value), `${name} ${JSON.stringify(value)}`);
+    for (const value of MESSAGES[name].bad) t.notOk(validate(value), `${name} ${JSON.stringify(value)}`);
   }
 });
