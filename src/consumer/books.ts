@@ -28,7 +28,7 @@ export interface BookFigures {
   readonly rolledUp: number;
   /** Batches that were sent late or once more. */
   readonly historical: number;
-  /** Batches that came after a later one had been released. */
+  /** Batches that came after a later one had been released, without being historical. */
   readonly late: number;
   /** Batches that are missing without a gap that says so. */
   readonly missing: number;
@@ -76,7 +76,7 @@ export class Books {
     for (const counts of [machine.total, countsOf(machine, hourOf(latestTime(batch)))]) {
       counts.batches += 1;
       if (batch.historical) counts.historical += 1;
-      if (late) counts.late += 1;
+      else if (late) counts.late += 1;
     }
     if (batch.kind === 'telemetry') addObservations(machine, batch);
     else if (batch.kind === 'rollup') addWindows(machine, batch);

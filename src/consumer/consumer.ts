@@ -6,8 +6,16 @@ import type { LinkOptions } from './link.ts';
 import type { OrdererOptions } from './orderer.ts';
 import { type StayLinkedOptions, stayLinked } from './stay-linked.ts';
 
-export type { Instant, Message, WireObservation } from '../wire/codec.ts';
-export { batchKey, decodePayload, eventsOf, observationsOf, parseBatch, parseMessage } from '../wire/codec.ts';
+export type { Instant, Message, WireObservation, WireWindow } from '../wire/codec.ts';
+export {
+  batchKey,
+  decodePayload,
+  eventsOf,
+  observationsOf,
+  parseBatch,
+  parseMessage,
+  windowsOf,
+} from '../wire/codec.ts';
 export type { EventBatch, Kind, RollupBatch, Status, TelemetryBatch, WireBatch, WireEvent } from '../wire/contract.ts';
 export { type BookFigures, Books, type GapFigures, type HourBooks, type MachineBooks } from './books.ts';
 export { Histogram } from './histogram.ts';

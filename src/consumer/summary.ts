@@ -18,7 +18,7 @@ export interface SummaryFigures {
   readonly missing: number;
   /** Batches that will never come, as a gap says. */
   readonly explained: number;
-  /** Batches that came after a later one had been released. */
+  /** Batches that came after a later one had been released, but for historical ones: those are sent beside later ones. */
   readonly late: number;
   /** Losses that the gateways themselves have told. */
   readonly gaps: number;
@@ -94,7 +94,7 @@ export class Summary {
     this.#books.add(received);
     this.#machines.add(machineKey(batch));
     this.#counts.batches += 1;
-    if (late) this.#counts.late += 1;
+    if (late && !batch.historical) this.#counts.late += 1;
     if (batch.kind === 'telemetry') this.#addTelemetry(batch, arrivedAt);
     else if (batch.kind === 'rollup') this.#addRollups(batch);
     else this.#addEvents(batch);

@@ -6,6 +6,7 @@ import {
   CONTRACT_VERSION,
   type EventBatch,
   eventSchema,
+  type RollupBatch,
   type Status,
   statusSchema,
   statusTopic,
@@ -55,6 +56,23 @@ export interface WireObservation extends Instant {
   readonly q: 'good' | 'uncertain' | 'bad';
 }
 
+/** One window of a rollup batch, flattened. */
+export interface WireWindow {
+  readonly signal: string;
+  readonly unit: string | undefined;
+  /** When it begins, milliseconds since the Unix epoch. */
+  readonly t: number;
+  /** Its length in milliseconds. */
+  readonly window: number;
+  /** Observations in it. */
+  readonly n: number;
+  /** Of the numbers in it; null when there were none. */
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  readonly last: unknown;
+}
+
 const kinds: ReadonlySet<string> = new Set(batchSchema.options.map(({ shape }) => shape.kind.value));
 const eventTypes: ReadonlySet<string> = new Set(eventSchema.options.map(({ shape }) => shape.type.value));
 
@@ -98,7 +116,7 @@ export function parseBatch(topic: string, payload: Uint8Array): { readonly batch
   const parsed = parse(batchSchema, topic, payload);
   if ('problem' in parsed) return parsed;
   const batch = parsed.data;
-  const uneven = batch.kind === 'telemetry' ? unevenSignal(batch) : undefined;
+  const uneven = unevenSignal(batch);
   if (uneven !== undefined) return { problem: `${topic} carries columns of different length: ${uneven}` };
   const own = batchTopic(batch.tenant, batch.gateway, batch.machine, batch.kind);
   return own === topic ? { batch } : { problem: `${topic} carries a batch that belongs on ${own}` };
@@ -138,11 +156,20 @@ function first(issues: readonly z.core.$ZodIssue[], above: readonly PropertyKey[
   return `${path.join('.') || 'payload'}: ${issue?.message}`;
 }
 
-/** Name of a signal whose `t`, `v` and `q` do not belong together. */
-function unevenSignal({ signals }: TelemetryBatch): string | undefined {
-  const isUneven = ({ t, v, q }: TelemetryBatch['signals'][string]) =>
-    t.length !== v.length || (q !== undefined && q.length !== v.length);
-  return Object.entries(signals).find(([, columns]) => isUneven(columns))?.[0];
+/** Name of a signal whose columns do not belong together. */
+function unevenSignal(batch: WireBatch): string | undefined {
+  if (batch.kind === 'event') return undefined;
+  const uneven =
+    batch.kind === 'telemetry'
+      ? Object.entries(batch.signals).find(([, { t, v, q = v }]) => isUneven(t, [v, q]))
+      : Object.entries(batch.rollups).find(([, { t, n, min, max, mean, last }]) =>
+          isUneven(t, [n, min, max, mean, last]),
+        );
+  return uneven?.[0];
+}
+
+function isUneven(t: readonly unknown[], columns: readonly (readonly unknown[])[]): boolean {
+  return columns.some(({ length }) => length !== t.length);
 }
 
 function decompress(payload: Uint8Array): string {
@@ -185,6 +212,16 @@ export function* observationsOf({ t0, signals }: TelemetryBatch): Generator<Wire
   for (const [signal, { unit, t, v, q }] of Object.entries(signals)) {
     for (const [i, offset] of t.entries()) {
       yield { signal, unit, ...instant(t0, offset), v: v[i], q: q?.[i] ?? 'good' };
+    }
+  }
+}
+
+/** The windows of a rollup batch, signal by signal. A window may come in parts, of several batches, which add up. */
+export function* windowsOf({ t0, rollups }: RollupBatch): Generator<WireWindow> {
+  for (const [signal, { unit, window, t, n, min, max, mean, last }] of Object.entries(rollups)) {
+    for (const [i, offset] of t.entries()) {
+      const numbers = { min: min[i] ?? null, max: max[i] ?? null, mean: mean[i] ?? null };
+      yield { signal, unit, t: t0 + offset, window, n: n[i] ?? 0, ...numbers, last: last[i] };
     }
   }
 }

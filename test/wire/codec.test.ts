@@ -9,9 +9,20 @@ import {
   observationsOf,
   parseBatch,
   parseMessage,
+  windowsOf,
 } from '../../src/wire/codec.ts';
 import type { EventBatch, TelemetryBatch } from '../../src/wire/contract.ts';
-import { bytes, EVENT_TOPIC, eventBatch, GAP, SEED, STATUS_TOPIC, TOPIC, telemetry } from '../consumer/support.ts';
+import {
+  bytes,
+  EVENT_TOPIC,
+  eventBatch,
+  GAP,
+  rollup,
+  SEED,
+  STATUS_TOPIC,
+  TOPIC,
+  telemetry,
+} from '../consumer/support.ts';
 import { seededRandom } from '../support/random.ts';
 
 const ENCODINGS = {
@@ -67,6 +78,8 @@ t.test(`damaged payloads never throw (seed ${SEED})`, async (t) => {
   t.strictSame([...verdicts.keys()].sort(), ['batch', 'problem']);
 });
 
+const ROLLUP_TOPIC = 'plc/acme/gw-01/vmc-3/rollup';
+const LOST = { kind: 'telemetry', stream: 'b7k2', first: 3, last: 5 };
 const without = (key: string) => Object.fromEntries(Object.entries(telemetry(1)).filter(([name]) => name !== key));
 
 t.test('what breaks the contract is a problem that names its place', async (t) => {
@@ -81,10 +94,12 @@ t.test('what breaks the contract is a problem that names its place', async (t) =
     [TOPIC, telemetry(1, { signals: { n: { t: ['0' as never], v: [1] } } }), /signals\.n\.t\.0: /],
     [TOPIC, telemetry(1, { signals: { n: { t: [0, 1], v: [1] } } }), /columns of different length: n/],
     [TOPIC, telemetry(1, { signals: { n: { t: [0], v: [1], q: ['bad', 'bad'] } } }), /different length: n/],
+    [ROLLUP_TOPIC, { ...rollup(1), rollups: { rpm: { ...rollup(1).rollups['rpm'], n: [1, 2] } } }, /length: rpm/],
     [TOPIC, telemetry(1, { v: 2 as never }), /contract version 2; this program reads version 1/],
     [TOPIC, telemetry(1, { tenant: 'emca' }), /belongs on plc\/emca\/gw-01\/vmc-3\/telemetry/],
     [TOPIC, eventBatch(1, []), /belongs on plc\/acme\/gw-01\/vmc-3\/event/],
     [EVENT_TOPIC, eventBatch(1, [GAP, { ...GAP, to: 'now' }]), /events\.1\.to: /],
+    [EVENT_TOPIC, eventBatch(1, [{ ...GAP, batches: { ...LOST, last: 2 } }]), /events\.0\.batches\.last: below first/],
     [EVENT_TOPIC, eventBatch(1, [{ t: 0 }]), /events\.0\.type: /],
     [STATUS_TOPIC, { v: 1, tenant: 'acme', gateway: 'gw-01', status: 'asleep', reason: 'birth' }, /status: /],
     [STATUS_TOPIC, { v: 1, tenant: 'acme', gateway: 'gw-02', status: 'online', reason: 'birth' }, /gw-02\/status/],
@@ -134,6 +149,19 @@ t.test('events of later types pass, and are passed over when events are read', a
   t.equal(type, 'batch');
   t.equal(batch.events.length, 2);
   t.strictSame([...eventsOf(batch)], [{ ...GAP, t: 0.25, at: { t: 1_763_640_000_000, ns: 250_000 } }]);
+});
+
+t.test('a rollup is read window by window', async (t) => {
+  t.match(parseMessage(ROLLUP_TOPIC, bytes(rollup(1))), { type: 'batch', batch: rollup(1) });
+  t.strictSame(
+    [...windowsOf(rollup(1))],
+    [
+      {
+        ...{ signal: 'rpm', unit: undefined, t: 1_763_640_000_000, window: 60_000 },
+        ...{ n: 5, min: 1, max: 3, mean: 2, last: null },
+      },
+    ],
+  );
 });
 
 t.test('keys differ as soon as one part of the identity does', async (t) => {
