@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseMessage } from '../../src/wire/codec.ts';
+import { commandSchema, replySchema } from '../../src/wire/command.ts';
 import { eventSchema } from '../../src/wire/contract.ts';
 import { startPublisher } from '../consumer/publisher.ts';
 import { eventBatch, GAP, telemetry } from '../consumer/support.ts';
@@ -21,8 +22,11 @@ t.test('each example of the page is a message of the contract, on its topic', as
   const examples = blocks.filter(({ language }) => language === 'json');
   t.strictSame(
     examples.map(({ topic, text }) => parseMessage(topic, Buffer.from(text)).type),
-    ['batch', 'batch', 'status', 'ignored'],
+    ['batch', 'batch', 'batch', 'status', 'ignored', 'ignored', 'ignored'],
   );
+  const [command, reply] = ['command', 'reply'].map((end) => examples.find(({ topic }) => topic.endsWith(`/${end}`)));
+  t.ok(commandSchema.safeParse(JSON.parse(command?.text ?? '')).success);
+  t.ok(replySchema.safeParse(JSON.parse(reply?.text ?? '')).success);
 });
 
 t.test('the example of events has one of each type, each valid in itself', async (t) => {
