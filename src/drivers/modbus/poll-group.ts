@@ -86,27 +86,33 @@ export class PollGroup {
     if (retried !== undefined)
       due.push(readable(plan([retried], { maxRegisters: 125, maxBits: 1, bridge: 0 })[0] as Block));
     const refusals: [ModbusSignal, ModbusException][] = [];
-    let given = 0;
+    let missed = 0;
+    // A refused signal that is asked for again is not missed.
+    const miss = (one: Readable) => {
+      if (this.#readables.includes(one)) missed += one.block.signals.length;
+    };
     let silence: Error | undefined;
     const work = async () => {
-      for (let next = due.shift(); next !== undefined && !isLost(); next = due.shift()) {
+      while (!isLost()) {
+        const next = due.shift();
+        if (next === undefined) return;
         const outcome = await asker.read(next.block);
         if (outcome.kind === 'silent' || outcome.kind === 'down') {
           silence = outcome.error;
+          miss(next);
           if (outcome.kind === 'down') return;
         } else if (outcome.kind === 'refused') {
           due.unshift(...this.#refuse(next, outcome.error, refusals, emit));
         } else {
           silence = undefined;
-          given += next.block.signals.length;
           this.#accept(next, outcome.data, outcome.t, emit);
         }
       }
     };
-    const all = this.size;
     await Promise.all(Array.from({ length: lanes }, work));
+    due.forEach(miss);
     if (refusals.length > 0) this.#tellRefusals(refusals, emit);
-    return { missed: silence === undefined ? 0 : Math.max(0, Math.min(all, this.size) - given), silence };
+    return { missed, silence };
   }
 
   /** Null for every signal that was not told as null already: the machine does not answer any more. */

@@ -83,10 +83,11 @@ export class Poller {
       return;
     }
     const isLost = () => client.breaker.state !== 'closed';
+    const from = group.lastGood;
     const { missed, silence } = await group.poll(this.#asker, settings.requestsInFlight, isLost, this.#emit);
     if (missed > 0) {
       statistics.missed += 1;
-      this.#losses.note({ cause: 'link-down', from: group.lastGood, count: missed });
+      this.#losses.note({ cause: 'link-down', from, count: missed });
     }
     if (silence !== undefined && (silence instanceof LinkDown || isLost())) this.#lose(silence);
   }

@@ -106,6 +106,20 @@ t.test('a device that goes and comes back: told once, and the gap counts what wa
   test.ok(since > 0);
 });
 
+t.test('a block that is silent again and again is told as a gap, though another is read', async (test) => {
+  const { device, url } = await deviceFor(test);
+  const signals = { a: { address: 3 }, far: { address: 500 } };
+  const driver = driverFor({ url: `${url}/1`, signals, timeout: '20ms', poll: '100ms', retries: 0 });
+  const yielded = await collect(driver, {
+    until: (y) => y.of('gap').length > 0,
+    each: (_, y) => {
+      if (y.signal('far').length === 3) device.answer = (asked) => (asked.address === 3 ? 'silence' : counting(asked));
+    },
+  });
+  test.same(yielded.values('available'), [true]);
+  test.match(yielded.of('gap'), [{ cause: 'link-down', from: yielded.signal('far')[2]?.t, count: 1, exact: true }]);
+});
+
 t.test('an unclean stop is told as a gap from the last poll on', async (test) => {
   const { url } = await deviceFor(test);
   const own = { url: `${url}/1`, signals: { a: { address: 1 } } };

@@ -11,14 +11,17 @@ import { counting, type Device } from './device.ts';
 import { deviceFor } from './support.ts';
 
 /** Polls ten signals, at 0 to 9, of a device. */
-async function groupFor(test: Test): Promise<{
+async function groupFor(
+  test: Test,
+  limits: { bridge?: number; maxRegisters?: number } = {},
+): Promise<{
   device: Device;
   group: PollGroup;
-  poll: () => Promise<{ observations: Observation[]; events: MachineEvent[]; missed: number }>;
+  poll: (isLost?: () => boolean) => Promise<{ observations: Observation[]; events: MachineEvent[]; missed: number }>;
 }> {
   const { device, url } = await deviceFor(test);
   const signals = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`r${i}`, { address: i }]));
-  const own = settings.parse({ url, signals, timeout: '40ms', retries: 0 });
+  const own = settings.parse({ url, signals, timeout: '40ms', retries: 0, ...limits });
   const clock = { now: () => Date.now() };
   const client = new Links().attach(parseModbusUrl(url), own, { breaker: own.breaker, clock });
   test.teardown(() => client.release());
@@ -34,18 +37,13 @@ async function groupFor(test: Test): Promise<{
     now: clock.now,
     retryRefused: 30,
   });
-  const poll = async () => {
+  const poll = async (isLost = () => false) => {
     const observations: Observation[] = [];
     const events: MachineEvent[] = [];
-    const { missed } = await group.poll(
-      asker,
-      1,
-      () => false,
-      (some, told) => {
-        observations.push(...some);
-        events.push(...told);
-      },
-    );
+    const { missed } = await group.poll(asker, 1, isLost, (some, told) => {
+      observations.push(...some);
+      events.push(...told);
+    });
     return { observations, events, missed };
   };
   return { device, group, poll };
@@ -86,6 +84,26 @@ t.test('what a silent device did not give is counted, block by block', async (te
   device.answer = () => 'silence';
   test.equal((await poll()).missed, 10);
   test.equal(group.blocks.length, 1, 'a timeout splits nothing');
+});
+
+t.test('a silent block is missed though those after it are read', async (test) => {
+  const { device, poll } = await groupFor(test, { bridge: 0, maxRegisters: 4 });
+  device.answer = (asked) => (asked.address === 4 ? 'silence' : counting(asked));
+  const { observations, missed } = await poll();
+  test.same(
+    observations.map(({ v }) => v),
+    [0, 1, 2, 3, 8, 9],
+  );
+  test.equal(missed, 4);
+});
+
+t.test('blocks that are not asked for any more, as the unit was lost, are missed', async (test) => {
+  const { device, poll } = await groupFor(test, { bridge: 0, maxRegisters: 4 });
+  device.answer = () => 'silence';
+  let asked = 0;
+  const { missed } = await poll(() => asked++ > 0);
+  test.equal(device.asked.length, 1);
+  test.equal(missed, 10);
 });
 
 t.test('after a failure the signals are null once, and their values come back', async (test) => {
