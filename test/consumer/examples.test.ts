@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,6 +89,14 @@ const rows = fresh
   .toSorted();
 const COLUMNS = ['machine', 'seq', 'signal', 'unit', 't', 'ns', 'v', 'q'] as const;
 const textOf = (row: Record<string, unknown>) => JSON.stringify(COLUMNS.map((column) => row[column]));
+
+t.test('the guide shows the files as they are, and its links lead somewhere', async (t) => {
+  const guide = readFileSync(join(root, 'docs/consumer-guide.md'), 'utf8');
+  const blocks = [...guide.matchAll(/```\w+ (\S+)\n(.*?)```/gs)];
+  t.equal(blocks.length, 3);
+  for (const [, path = '', text] of blocks) t.equal(text, readFileSync(join(root, path), 'utf8'), path);
+  for (const [, path = ''] of guide.matchAll(/\]\(([^)#]+)/g)) t.ok(existsSync(join(root, 'docs', path)), path);
+});
 
 t.test('what is expected has something of each', async (t) => {
   t.strictSame(expected.missing, [
