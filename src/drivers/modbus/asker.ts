@@ -69,6 +69,8 @@ export class Asker {
       client.breaker.succeeded(roundTrip);
       return { kind: 'data', data, t };
     } catch (error) {
+      // The breaker outlives this asker: another machine on the unit must not wait for its outcome.
+      if (this.#signal.aborted) client.breaker.cancelled();
       this.#signal.throwIfAborted();
       return this.#judge(error as Error, timeout);
     }

@@ -6,8 +6,8 @@ import type { Reply, Transport } from './transport.ts';
 
 /** Pause before a link that could not be opened, or that broke at once, is opened again. */
 const RECONNECT: BackoffRange = { min: 500, max: 30_000 };
-/** Requests of one client that may wait. A poll asks one after the other, so that more are a mistake of ours. */
-const MAX_WAITING = 64;
+/** Requests of one client that may wait: each group of signals has at most 16 under way, so that more are a mistake of ours. */
+const MAX_WAITING = 1024;
 /** Timeouts in a row, of whatever units, after which a TCP connection is taken for dead and opened anew. */
 const SUSPICIOUS_TIMEOUTS = 4;
 
@@ -36,7 +36,7 @@ export interface LinkClient {
    * @throws NoAnswer, BadAnswer, LinkDown
    */
   request(pdu: Buffer, timeout: number): Promise<Reply>;
-  /** What waits is given up; the last client closes the link. */
+  /** What waits or is under way is given up; the last client closes the link. */
   release(): void;
 }
 
@@ -45,6 +45,8 @@ interface Client {
   readonly unit: number;
   readonly wishes: LinkWishes;
   readonly jobs: Job[];
+  /** Under way. */
+  readonly running: Set<Job>;
 }
 
 /**
@@ -79,7 +81,7 @@ export class Link {
   }
 
   attach(unit: number, wishes: LinkWishes, breaker: Breaker): LinkClient {
-    const client: Client = { unit, wishes, jobs: [] };
+    const client: Client = { unit, wishes, jobs: [], running: new Set() };
     this.#clients.push(client);
     return {
       breaker,
@@ -101,7 +103,9 @@ export class Link {
   #release(client: Client): void {
     if (!this.#clients.includes(client)) return;
     this.#clients = this.#clients.filter((one) => one !== client);
-    for (const { reject } of client.jobs.splice(0)) reject(new LinkDown('the link is no longer used'));
+    // An answer that is still on its way is waited for by the transport alone: nobody is asked before it.
+    const left = [...client.jobs.splice(0), ...client.running];
+    for (const { reject } of left) reject(new LinkDown('the link is no longer used'));
     if (this.#clients.length > 0) return;
     this.#stop.abort();
     clearTimeout(this.#timer);
@@ -147,8 +151,10 @@ export class Link {
     if (at > now) this.#timer = setTimeout(() => this.#serve(), Math.ceil(at - now));
   }
 
-  async #run({ client, pdu, timeout, resolve, reject }: Job, transport: Transport): Promise<void> {
+  async #run(job: Job, transport: Transport): Promise<void> {
+    const { client, pdu, timeout, resolve, reject } = job;
     this.#inFlight += 1;
+    client.running.add(job);
     try {
       const begun = performance.now();
       const answer = await transport.exchange(client.unit, pdu, timeout);
@@ -161,6 +167,7 @@ export class Link {
       reject(error as Error);
     }
     this.#inFlight -= 1;
+    client.running.delete(job);
     this.#readyAt = performance.now() + Math.max(...this.#clients.map(({ wishes }) => wishes.pause), 0);
     this.#closeIfWished();
     this.#serve();

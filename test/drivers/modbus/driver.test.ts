@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import type { ModbusDriver } from '../../../src/drivers/modbus/driver.ts';
 import { Links } from '../../../src/drivers/modbus/links.ts';
 import { collect, type Yielded } from '../../support/yielded.ts';
 import { counting, Device } from './device.ts';
@@ -144,6 +145,64 @@ t.test('an abort ends it at once and leaves no connection', async (test) => {
   }, /stop/);
   test.ok(performance.now() - begun < 500);
   while (device.connections > 0) await sleep(5);
+});
+
+/** A link that another machine, unit 1, keeps open; unit 2 is silent. */
+async function sharedLink(test: Test): Promise<{ device: Device; url: string; links: Links }> {
+  const { device, url } = await deviceFor(test);
+  device.answer = (asked) => (asked.unit === 2 ? 'silence' : counting(asked));
+  const links = new Links();
+  const stop = new AbortController();
+  const other = collectUntil(driverFor({ url: `${url}/1`, signals: { a: { address: 1 } } }, links), stop.signal);
+  test.teardown(async () => {
+    stop.abort(new Error('over'));
+    await other;
+  });
+  return { device, url: `${url}/2`, links };
+}
+
+async function collectUntil(driver: ModbusDriver, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const _ of driver.observe(undefined, signal));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+t.test('an abort ends it at once while others use the link', async (test) => {
+  const { device, url, links } = await sharedLink(test);
+  const stop = new AbortController();
+  const over = collectUntil(driverFor({ url, signals: { a: { address: 1 } }, timeout: '5s' }, links), stop.signal);
+  while (!device.asked.some(({ unit }) => unit === 2)) await sleep(5);
+  const begun = performance.now();
+  stop.abort(new Error('stop'));
+  await over;
+  test.ok(performance.now() - begun < 500);
+});
+
+t.test('a machine that is stopped during a probe leaves a breaker that still closes', async (test) => {
+  const { device, url, links } = await sharedLink(test);
+  const breaker = { failures: 1, min: '100ms', max: '100ms' };
+  const own = { url, signals: { a: { address: 1 } }, timeout: '300ms', retries: 0, breaker };
+  const stop = new AbortController();
+  const over = collectUntil(driverFor(own, links), stop.signal);
+  while (device.asked.filter(({ unit }) => unit === 2).length < 2) await sleep(5);
+  stop.abort(new Error('stop'));
+  await over;
+  device.answer = counting;
+  const yielded = await collect(driverFor(own, links), { until: (y) => y.values('a').includes(1), within: 3000 });
+  test.same(yielded.values('available').at(-1), true);
+});
+
+t.test('many intervals with many requests in flight each do not overfill the link', async (test) => {
+  const { url } = await deviceFor(test);
+  const signals = Object.fromEntries(
+    Array.from({ length: 80 }, (_, i) => [`r${i}`, { address: i * 200, every: `${100 + 10 * (i % 5)}ms` }]),
+  );
+  const driver = driverFor({ url: `${url}/1`, signals, requestsInFlight: 16, timeout: '1s' });
+  const yielded = await collect(driver, { until: (y) => y.signal('r79').length > 2 });
+  test.same(yielded.values('available'), [true]);
+  test.same(yielded.of('gap'), []);
 });
 
 t.test('two machines on the same unit share its breaker, and signals keep their own intervals', async (test) => {
