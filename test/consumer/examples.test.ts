@@ -207,11 +207,11 @@ t.test('TypeScript archives a broker’s stream by edge-gateway/consumer', async
   const folder = t.testdir();
   cpSync(join(examples, 'sqlite'), join(folder, 'sqlite'), { recursive: true });
   const consumer = join(root, 'src/consumer/consumer.ts');
-  writeFileSync(join(folder, 'archive.ts'), read('archive.ts').replace('edge-gateway/consumer', consumer));
+  writeFileSync(join(folder, 'archive.mts'), read('archive.mts').replace('edge-gateway/consumer', consumer));
   await using broker = await startAedes();
   await using publisher = await startPublisher(broker.port);
   const archive = join(folder, 'archive.db');
-  const args = ['--no-warnings', join(folder, 'archive.ts'), `mqtt://127.0.0.1:${broker.port}`, archive];
+  const args = ['--no-warnings', join(folder, 'archive.mts'), `mqtt://127.0.0.1:${broker.port}`, archive];
   const subscribed = once(broker.aedes, 'subscribe');
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill());

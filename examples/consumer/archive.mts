@@ -1,7 +1,7 @@
 /**
  * Archives the stream in SQLite, and tells at the end (Ctrl-C) what is missing:
  *
- *     node archive.ts mqtts://broker.example.com:8883 archive.db
+ *     node archive.mts mqtts://broker.example.com:8883 archive.db
  */
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
