@@ -51,7 +51,7 @@ export function shed(run: Run, policy: Exclude<WhenFull, 'pause'>, stream: strin
     t: now,
     cause: 'budget',
     from: Math.min(...batches.map(({ t0 }) => t0)) - 1,
-    to: Math.max(...batches.map(({ storedAt }) => storedAt), (thinned?.last ?? 0) + 1),
+    to: Math.max(...batches.map(({ storedAt }) => storedAt), Math.floor(thinned?.last ?? 0) + 1),
     // The observations behind a rollup were counted when it was made.
     count: kind === 'telemetry' ? count : 0,
     exact: true,

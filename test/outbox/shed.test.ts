@@ -4,6 +4,7 @@ import { Archive } from '../../src/outbox/archive.ts';
 import { decodeBody } from '../../src/outbox/codec.ts';
 import { type Budget, LANES, type NewBatch, type Outbox, type WhenFull } from '../../src/outbox/outbox.ts';
 import { verify } from '../../src/outbox/verify.ts';
+import { eventSchema } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
 import { batch, open } from './support.ts';
 
@@ -100,6 +101,7 @@ t.test('thinned: the newest is there, the oldest as rollups, and every observati
   t.equal(shed.thinned, lost);
   t.equal(shed.dropped, 0);
   t.equal(seqs, SECONDS, 'each seq came or is in a gap');
+  for (const gap of gaps) t.ok(eventSchema.safeParse(gap).success, 'fits the contract');
   t.ok(lost > 0 && gaps.every(({ cause }) => cause === 'budget'));
   t.match(lines, [
     /^warn: the buffer is full .* \d+ observations were thinned to rollups of a minute, and recorded as gaps/,
