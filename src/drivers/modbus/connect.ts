@@ -55,7 +55,7 @@ async function openSocket(host: string, port: number, signal: AbortSignal): Prom
   } catch (cause) {
     socket.destroy();
     signal.throwIfAborted();
-    const code = codeOf(cause) ?? (socket.errored === null ? 'ETIMEDOUT' : '');
+    const code = socket.errored === null ? 'ETIMEDOUT' : (codeOf(cause) ?? '');
     const [, what, hint] = HINTS.find(([pattern]) => pattern.test(code)) ?? [];
     throw new Fault('machine', `${host}:${port}: ${what ?? messageOf(cause)}`, {
       ...(hint === undefined ? {} : { hint }),

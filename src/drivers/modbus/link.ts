@@ -224,7 +224,6 @@ export class Link {
     this.#fault = reason;
     if (!this.#hasAnswered) this.#opensAt = performance.now() + this.#backoff.next();
     this.#timeouts = 0;
-    this.#resting.clear();
   }
 
   #failAll(cause: unknown): void {

@@ -35,8 +35,8 @@ export function silenceMs(line: Line): number {
 export type Found =
   /** The PDU of the answer. */
   | { readonly pdu: Buffer }
-  /** Nothing yet; `isEnough` where an answer would be whole by now, so that what is there is damaged. */
-  | { readonly isEnough: boolean };
+  /** Nothing yet; `isDamaged` where a frame came whole that looks like the answer, and its CRC is wrong. */
+  | { readonly isDamaged: boolean };
 
 /**
  * Looks for the answer of a unit to a request, also behind what is not ours: noise, our own echo, another's late answer.
@@ -44,15 +44,19 @@ export type Found =
  */
 export function findAnswer(bytes: Buffer, unit: number, request: Buffer): Found {
   const code = request[0] as number;
+  const echo = rtuFrame(unit, request);
+  let isDamaged = false;
   for (let at = 0; at + EXCEPTION_BYTES <= bytes.length; at++) {
     if (bytes[at] !== unit || ((bytes[at + 1] as number) & ~EXCEPTION_FLAG) !== code) continue;
+    // Its address may look like the length of an answer.
+    if (bytes.subarray(at, at + echo.length).equals(echo)) continue;
     const length = frameLength(bytes.subarray(at), request);
     if (length === undefined || at + length > bytes.length) continue;
     const body = bytes.subarray(at, at + length - CRC_BYTES);
     if (bytes.readUInt16LE(at + body.length) === crc16(body)) return { pdu: body.subarray(1) };
+    isDamaged ||= length === expectedBytes(request);
   }
-  const expected = expectedBytes(request);
-  return { isEnough: expected !== undefined && bytes.length >= expected };
+  return { isDamaged };
 }
 
 /** Bytes of an answer that was not refused, CRC and all; undefined where the request does not tell. */

@@ -5,7 +5,7 @@ import { BadAnswer, LinkDown, NoAnswer } from './errors.ts';
 import { expectedBytes, findAnswer, MAX_FRAME_BYTES, rtuFrame } from './rtu-frame.ts';
 import type { Answer, Transport } from './transport.ts';
 
-/** Once enough bytes came and are damaged, the rest of the timeout is not waited for: only this much silence. */
+/** Once a damaged answer came, the rest of the timeout is not waited for: only this much silence. */
 const DAMAGED_SILENCE_MS = 30;
 /** What is kept of bytes that are nobody's. */
 const MAX_BUFFER_BYTES = 4 * MAX_FRAME_BYTES;
@@ -60,7 +60,7 @@ export class RtuTransport implements Transport {
   }
 
   async exchange(unit: number, pdu: Buffer, timeout: number): Promise<Answer> {
-    await this.#silence();
+    await this.#silence(timeout);
     if (this.#closed !== undefined) throw new LinkDown(this.#closed.message, this.#closed);
     if (this.#waiting !== undefined) throw new Error('a request is under way already');
     this.#buffer = Buffer.alloc(0);
@@ -82,11 +82,14 @@ export class RtuTransport implements Transport {
     this.#end(new Error('closed'));
   }
 
-  /** Waits until the wire has been quiet long enough, whoever was on it. */
-  async #silence(): Promise<void> {
+  /** Waits until the wire has been quiet long enough, whoever was on it. @throws BadAnswer where it never is */
+  async #silence(timeout: number): Promise<void> {
+    const begun = performance.now();
     for (;;) {
-      const left = this.#busyAt + this.#timing.silence - performance.now();
+      const now = performance.now();
+      const left = this.#busyAt + this.#timing.silence - now;
       if (left <= 0) return;
+      if (now - begun > timeout) throw new BadAnswer('the line is never silent: something else sends on it');
       await sleep(Math.ceil(left));
     }
   }
@@ -102,7 +105,7 @@ export class RtuTransport implements Transport {
     if ('pdu' in found) {
       this.#release();
       waiting.resolve({ pdu: found.pdu, t: this.#clock.now() });
-    } else if (found.isEnough) {
+    } else if (found.isDamaged) {
       const damaged = () => this.#fail(new BadAnswer(`a damaged answer of ${this.#buffer.length} bytes came`));
       this.#damaged = setTimeout(damaged, this.#timing.silence + DAMAGED_SILENCE_MS);
     }

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Links } from '../../../src/drivers/modbus/links.ts';
@@ -60,7 +62,6 @@ t.test('the answer of another unit is none', async (test) => {
 t.test('answers in pieces and two in one piece are read', async (test) => {
   const { device, url } = await deviceFor(test);
   const port = Number(new URL(url).port);
-  const { connect } = await import('node:net');
   const relay = await portFor(test, (socket) => {
     const far = connect(port, '127.0.0.1');
     socket.pipe(far);
@@ -110,6 +111,43 @@ t.test('a port that nobody listens on: what to do is told once', async (test) =>
   test.match(yielded.of('driver')[0], { state: 'failed', message: /nothing listens there: check the port/ });
   test.same(yielded.values('available'), [false]);
   test.same(yielded.values('a'), [null]);
+});
+
+t.test('a host that does not take the connection: the timeout is told with its hint', async (test) => {
+  const listen =
+    'const s = net.createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => console.log(s.address().port))';
+  const stopped = spawn(process.execPath, ['-e', listen]);
+  test.teardown(() => stopped.kill('SIGKILL'));
+  const [line] = (await once(stopped.stdout, 'data')) as [Buffer];
+  stopped.kill('SIGSTOP');
+  const fillers = Array.from({ length: 4 }, () => connect(Number(line), '127.0.0.1').on('error', () => undefined));
+  test.teardown(() => {
+    for (const socket of fillers) socket.destroy();
+  });
+  await sleep(200);
+  const own = { url: `modbus://127.0.0.1:${Number(line)}/1`, signals };
+  const yielded = await collect(driverFor(own), { until: (y) => y.of('driver').length > 0 });
+  test.match(yielded.of('driver')[0]?.message, /the connection timed out: check that the device is on/);
+});
+
+t.test('RTU frames over TCP: a late answer that comes over the next connection is none', async (test) => {
+  const device = new Device();
+  device.delay = ({ address }) => (address === 3 ? 60 : device.asked.length % 4 === 0 ? 155 : 0);
+  let newest: Socket | undefined;
+  const { url } = await portFor(test, (socket) => {
+    newest = socket;
+    const wire = new Duplex({
+      read: () => undefined,
+      write: (bytes, _, done) => void newest?.write(bytes, () => done()),
+    });
+    socket.on('data', (bytes) => wire.push(bytes));
+    device.serveRtu(wire);
+  });
+  const own = { url: url.replace(':', '+rtutcp:'), signals, closeAfterRead: true, poll: '200ms', retries: 0 };
+  const yielded = await collect(driverFor({ ...own, breaker: { failures: 50 } }), {
+    until: (y) => y.signal('far').length > 3,
+  });
+  test.ok(isRight(yielded));
 });
 
 t.test('a cut connection is opened again within the poll, and nothing is told', async (test) => {
