@@ -1,4 +1,4 @@
-import type { BookFigures, MachineBooks } from './books.ts';
+import type { BookFigures, GapFigures, MachineBooks } from './books.ts';
 
 /** Hours of a machine that are printed; those with something missing come before the others. */
 const MAX_HOURS = 48;
@@ -38,10 +38,12 @@ function cells(
   name: string,
   { batches, observations, missing, historical, late, gaps, rolledUp }: BookFigures,
 ): string[] {
-  const causes = Object.entries(gaps).map(([cause, figures]) => {
-    const unknown = figures.uncounted > 0 ? ' and more' : '';
-    return `${figures.gaps} ${cause} (${figures.observations}${unknown})`;
-  });
-  const kept = rolledUp > 0 ? [`${rolledUp} rolled up`] : [];
+  const causes = Object.entries(gaps).map(([cause, of]) => `${of.gaps} ${cause} (${lostText(of)})`);
+  const kept = rolledUp > 0 ? [`${rolledUp} in rollups`] : [];
   return [name, ...[batches, observations, missing, historical, late].map(String), [...causes, ...kept].join(', ')];
+}
+
+function lostText({ observations, uncounted }: GapFigures): string {
+  if (uncounted === 0) return `${observations} lost`;
+  return observations === 0 ? 'nobody knows how many' : `${observations} lost and more`;
 }

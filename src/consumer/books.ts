@@ -202,11 +202,11 @@ function missingByMachine(channels: readonly ChannelReport[]): Map<string, Map<n
 }
 
 /**
- * A count in whole parts over the hours between two times; the parts make up the whole. Of more hours than are kept the
- * oldest are left out, and the first one that is left has their part.
+ * A count in whole parts over the hours from one time to right before another; the parts make up the whole. Of more
+ * hours than are kept the oldest are left out, and the first one that is left has their part.
  */
 function* spread(count: number, from: number, to: number): Generator<[hour: number, share: number]> {
-  const last = hourOf(to);
+  const last = hourOf(from < to ? to - 1 : to);
   const first = Math.max(Math.min(hourOf(from), last), last - HOURS_KEPT + 1);
   let given = 0;
   for (let hour = first; hour < last; hour++) {

@@ -108,7 +108,7 @@ t.test(
     );
     t.equal(code, 0);
     t.match(stdout, /missing 0 .* gaps told 1 {2}explained 3\n/);
-    t.match(stdout, /^acme\/gw-01\/vmc-3\n {2}2025-11-20T12:00Z +4 +3 +0 +0 +0 {2}1 budget \(3\)\n {2}total +4 /m);
+    t.match(stdout, /^acme\/gw-01\/vmc-3\n {2}2025-11-20T12:00Z +4 +3 +0 +0 +0 {2}1 budget \(3 lost\)\n {2}total +4 /m);
     t.match(stdout, /clean: .* is there, or a gap says why it is not \(3\)\n$/);
   },
 );

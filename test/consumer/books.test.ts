@@ -85,7 +85,6 @@ t.test('a gap is told in each hour that it reaches into, its count once', async 
         budget: { gaps: 1, observations: 3, uncounted: 0 },
       },
       { 'agent-overrun': { gaps: 1, observations: 6, uncounted: 0 } },
-      { 'agent-overrun': { gaps: 1, observations: 0, uncounted: 0 } },
     ],
   );
 });
@@ -138,8 +137,8 @@ t.test('the table has the hours out of the ordinary and a total for each machine
     'hour (UTC)           batches  observations  missing  historical  late  gaps',
     'acme/gw-01/vmc-3',
     '  2025-11-20T13:00Z        2             2        1           0     0',
-    '  2025-11-20T14:00Z        0             0        0           0     0  1 link-down (0 and more)',
-    '  total                    4             3        1           0     0  1 link-down (0 and more)',
+    '  2025-11-20T14:00Z        0             0        0           0     0  1 link-down (nobody knows how many)',
+    '  total                    4             3        1           0     0  1 link-down (nobody knows how many)',
     'acme/gw-01/saw',
     '  total                    1             1        0           0     0',
   ]);
