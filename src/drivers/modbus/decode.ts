@@ -17,7 +17,7 @@ export function decoderOf(signal: ModbusSignal, start: number): Decoder {
   const at = place * 2;
   switch (signal.type) {
     case 'string':
-      return (data) => text(arranged(data, at, signal));
+      return (data) => text(arranged(data, at, signal).subarray(0, signal.length));
     case 'int64':
     case 'uint64':
       return whole64(signal, at);

@@ -32,6 +32,8 @@ export interface ModbusSignal {
   /** Registers, or 1 for a coil or discrete input. */
   readonly size: number;
   readonly type: ValueType;
+  /** Characters of a string. */
+  readonly length?: number;
   /** Bits that are cut out of the number: the lowest, and how many; none at all for the whole number. */
   readonly cut?: { readonly low: number; readonly count: number; readonly asBool: boolean };
   readonly order: Order;
@@ -82,6 +84,11 @@ function resolve(name: string, own: SignalSettings, settings: ModbusSettings): M
   if (place.address + size > TABLE_SIZE) {
     return { key: 'address', message: `its ${size} registers reach beyond the end of the table, 65535 counted from 0` };
   }
+  const bits = size * 16;
+  const odd = own.sentinels?.find(
+    (raw) => BigInt(raw) >= 2n ** BigInt(bits) || BigInt(raw) < -(2n ** BigInt(bits - 1)),
+  );
+  if (odd !== undefined) return { key: 'sentinels', message: `${odd} does not fit into the ${bits} bits of ${type}` };
   const limit = ofBits ? settings.maxBits : settings.maxRegisters;
   if (size > limit)
     return { key: 'type', message: `takes ${size} registers, and maxRegisters lets only ${limit} be read at once` };
@@ -91,6 +98,7 @@ function resolve(name: string, own: SignalSettings, settings: ModbusSettings): M
     ...place,
     size,
     type,
+    ...(own.length === undefined ? {} : { length: own.length }),
     ...(own.bit === undefined && own.bits === undefined
       ? {}
       : { cut: { low: own.bit ?? 0, count: own.bits ?? 1, asBool: own.bits === undefined } }),

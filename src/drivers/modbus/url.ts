@@ -55,7 +55,7 @@ function networked(kind: 'tcp' | 'rtutcp', url: URL): ModbusAddress {
 
 function serial(url: URL): ModbusAddress {
   if (url.host !== '') throw wrong(`names a host (${url.host}): a device path follows three slashes`);
-  const path = decodeURIComponent(url.pathname);
+  const path = decoded(url.pathname);
   if (path.length < 2) throw wrong('names no device');
   const known = ['baud', 'parity', 'data', 'stop', 'unit'];
   for (const name of url.searchParams.keys()) {
@@ -71,6 +71,15 @@ function serial(url: URL): ModbusAddress {
     stop: oneOf('stop', given('stop') ?? String(stop), ['1', '2']) === '2' ? 2 : 1,
   };
   return { link: { kind: 'rtu', key: path, path, line }, unit: integer('unit', given('unit') ?? '1', 1, 247) };
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // URIError, the only one there is.
+    throw wrong('has a % that begins no escape (write %25 for the sign itself)');
+  }
 }
 
 /** A link as a person writes it. */

@@ -36,6 +36,10 @@ t.test('signals that cannot be are told at their key', async (test) => {
     [{ address: 1, type: 'string' }, /signals\.s\.type: a string needs its `length`/],
     [{ address: 1, length: 4 }, /signals\.s\.length: only a string/],
     [{ address: 1, type: 'string', length: 4, order: 'CDAB' }, /signals\.s\.order: the words of a string/],
+    [{ address: 1, sentinels: ['0x8000', 65_536] }, /signals\.s\.sentinels: 65536 does not fit into the 16 bits/],
+    [{ address: 1, type: 'int16', sentinels: [-32_769] }, /signals\.s\.sentinels: -32769 does not fit/],
+    [{ address: 1, type: 'int16', sentinels: [-32_768, 0xffff] }, /^$/],
+    [{ address: 1, type: 'uint64', sentinels: ['0xffffffffffffffff'] }, /^$/],
     [{ address: 1, scale: 0 }, /signals\.s\.scale/],
     [{ address: 1, type: 'uint64' }, /signals\.s\.type: takes 4 registers, and maxRegisters/, { maxRegisters: 3 }],
   ];

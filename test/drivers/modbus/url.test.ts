@@ -32,6 +32,7 @@ t.test('a wrong url is told in one sentence', async (test) => {
     ['modbus://10.0.0.5/1?baud=9600', /only a serial line has/],
     ['modbus://u:p@10.0.0.5/1', /user or password/],
     ['modbus+rtu://dev/ttyUSB0', /names a host \(dev\)/],
+    ['modbus+rtu:///dev/tty%zz', /a % that begins no escape/],
     ['modbus+rtu:///dev/ttyUSB0?unit=0', /1 to 247/],
     ['modbus+rtu:///dev/ttyUSB0?speed=9600', /unknown setting speed/],
     ['modbus+rtu:///dev/ttyUSB0?parity=mark', /has the parity "mark"/],

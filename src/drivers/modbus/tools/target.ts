@@ -51,7 +51,8 @@ export function urlOf(link: LinkAddress, unit: number): string {
   if (link.kind === 'rtu') {
     const { baud, parity, data, stop } = link.line;
     const frame = `${data === 8 ? '' : `&data=${data}`}${stop === 1 ? '' : `&stop=${stop}`}`;
-    return `modbus+rtu://${encodeURI(link.path)}?baud=${baud}&parity=${parity}${frame}&unit=${unit}`;
+    const path = encodeURI(link.path).replace(/[?#]/g, encodeURIComponent);
+    return `modbus+rtu://${path}?baud=${baud}&parity=${parity}${frame}&unit=${unit}`;
   }
   const host = link.host.includes(':') ? `[${link.host}]` : link.host;
   return `${link.kind === 'tcp' ? 'modbus' : 'modbus+rtutcp'}://${host}:${link.port}/${unit}`;

@@ -23,6 +23,7 @@ t.test('the URL of what was found names the same unit on the same link', async (
     'modbus://[::1]:502/0',
     'modbus+rtutcp://10.0.0.5:4001/3',
     'modbus+rtu:///dev/serial/by-id/usb-FTDI%20A?baud=9600&parity=none&data=7&stop=2&unit=5',
+    'modbus+rtu:///dev/tty%231%3f%25?baud=9600&parity=none&unit=5',
   ]) {
     const { link, unit } = parseModbusUrl(url);
     t.same(parseModbusUrl(urlOf(withLine(link, link.kind === 'rtu' ? link.line : undefined), unit)), { link, unit });
