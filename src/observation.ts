@@ -52,6 +52,8 @@ export const GAP_CAUSES = [
   'poll-skipped',
   /** Thinned or dropped by the gateway, whose room for undelivered batches was used up. */
   'budget',
+  /** Nothing is lost: a batch that was too large for the broker came again as smaller ones. */
+  'split',
   /** In a damaged database that was set aside, and could not be salvaged from it. */
   'quarantine',
 ] as const;

@@ -5,6 +5,7 @@ import type { Argv, CommandModule } from 'yargs';
 import type { GatewayStatus } from '../control/commands.ts';
 import { codeOf, Fault } from '../errors.ts';
 import type { ArchiveStats } from '../outbox/archive.ts';
+import { deadletterCommand, heldTable } from './buffer-deadletter.ts';
 import { findBuffer, type Place, parseTime } from './buffer-place.ts';
 import { replayCommand } from './buffer-replay.ts';
 import { bytes, table, time } from './figures.ts';
@@ -21,7 +22,7 @@ interface ExportArgs extends Place {
   out: string | undefined;
 }
 
-/** `buffer stats|export|verify|replay`: looks into the outbox of a running or a stopped gateway. */
+/** `buffer stats|export|verify|replay|deadletter`: looks into the outbox of a running or a stopped gateway. */
 export const bufferCommand: CommandModule = {
   command: 'buffer',
   describe: 'Look into the local buffer, while the gateway runs or without it',
@@ -34,7 +35,8 @@ export const bufferCommand: CommandModule = {
       .command(exportCommand)
       .command(verifyCommand)
       .command(replayCommand)
-      .demandCommand(1, 'say what to do: stats, export, verify or replay'),
+      .command(deadletterCommand)
+      .demandCommand(1, 'say what to do: stats, export, verify, replay or deadletter'),
   handler: () => undefined,
 };
 
@@ -182,16 +184,6 @@ function statsText(place: { dataDir: string; maxBytes: number | null }, stats: A
       [2, 3],
     ),
   ];
-  if (held.length > 0) {
-    const rows = held.map(({ machine, kind, seq, refusals, until, reason }) => [
-      machine,
-      kind,
-      `${seq}`,
-      `${refusals}`,
-      time(until),
-      reason,
-    ]);
-    parts.push(table([['refused', 'kind', 'seq', 'times', 'next try', 'reason'], ...rows], [2, 3]));
-  }
+  if (held.length > 0) parts.push(heldTable(held));
   return parts.join('\n');
 }

@@ -34,6 +34,11 @@ export interface GatewayParts {
 export function gatewayCommands(parts: GatewayParts): Readonly<Record<string, Answer>> {
   return {
     status: () => statusOf(parts),
+    retry: async ({ machine }) => {
+      const uplink = parts.forwarder();
+      if (uplink === undefined) throw new Fault('config', 'the uplink is being replaced', { hint: 'try again' });
+      return { batches: await uplink.retryRefused(typeof machine === 'string' ? machine : undefined) };
+    },
     replay: (request, tell, signal) => replay(parts, request, tell, signal),
   };
 }

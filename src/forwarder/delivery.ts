@@ -24,6 +24,10 @@ const CLAIM_RETRY_MS = 1000;
 const RETURN_CHECK_MS = 20_000;
 /** What has waited longer than this is backlog: it goes out beside what is live, marked `historical`. */
 export const LIVE_MS = 10_000;
+/** Of the broker's limit that a part of a batch should need: envelopes and uneven entries come on top. */
+const FILL = 0.7;
+/** Under such a limit a batch would fall to pieces that are mostly envelope. */
+const LEAST_LIMIT = 1024;
 /** Share of the window that is kept free of backlog. */
 const KEPT_FREE = 1 / 8;
 
@@ -97,6 +101,8 @@ export class Delivery {
   readonly #replayed = new Map<number, Replay>();
   /** By id, in the order in which they were sent. */
   readonly #inFlight = new Map<number, InFlight>();
+  /** Too large, and being replaced. */
+  readonly #splitting = new Set<number>();
   #backfillInFlight = 0;
   /** Observations of the backlog that were acknowledged. */
   #backfilled = 0;
@@ -145,7 +151,7 @@ export class Delivery {
       for (const lane of lanes) this.#positions[lane].more = true;
       this.wake();
     });
-    const returns = setInterval(() => this.#takeBack(), returnCheckMs);
+    const returns = setInterval(() => this.takeBack(), returnCheckMs);
     const deadline = setInterval(() => this.#checkDeadline(), Math.min(1000, ackTimeout / 4));
     const paused = aborted(pause).then(() => {
       this.#paused = true;
@@ -228,8 +234,7 @@ export class Delivery {
     }
     const size = packetSize(message);
     if (size > link.maximumPacketSize) {
-      const reason = `the packet has ${size} bytes, the broker takes ${link.maximumPacketSize}`;
-      this.#setAside(batch, reason, 'raise the broker’s limit on packets');
+      void this.#split(batch, size);
       return;
     }
     if (lane === 'backfill') {
@@ -264,6 +269,23 @@ export class Delivery {
     }
     if (this.#inFlight.size === 0 && this.#paused) this.#drained.resolve(undefined);
     this.wake();
+  }
+
+  /** Replaces a batch that is larger than the broker takes by smaller ones; sets aside what cannot be. */
+  async #split(batch: StoredBatch, size: number): Promise<void> {
+    const { outbox, link, failed } = this.#options;
+    this.#splitting.add(batch.id);
+    try {
+      const parts = Math.ceil(size / (link.maximumPacketSize * FILL));
+      const maySplit = link.maximumPacketSize >= LEAST_LIMIT && !this.#replayed.has(batch.id);
+      if (maySplit && (await outbox.split(batch.id, parts))) return;
+      const reason = `the packet has ${size} bytes, the broker takes ${link.maximumPacketSize}`;
+      this.#setAside(batch, reason, 'raise the broker’s limit on packets');
+    } catch (error) {
+      failed(error);
+    } finally {
+      this.#splitting.delete(batch.id);
+    }
   }
 
   #setAside(batch: StoredBatch, reason: string, hint: string): void {
@@ -349,7 +371,7 @@ export class Delivery {
   }
 
   /** Batches that were set aside lie behind the positions: those whose time has come go out first. */
-  #takeBack(): void {
+  takeBack(): void {
     const { outbox, window, failed } = this.#options;
     if (this.#paused || !this.#begun) return;
     const inHand =
@@ -375,7 +397,9 @@ export class Delivery {
 
   #isInHand({ id }: StoredBatch): boolean {
     const { settler, quarantine } = this.#options;
-    return this.#inFlight.has(id) || settler.has(id) || quarantine.has(id) || this.#lanes.has(id);
+    return (
+      this.#splitting.has(id) || this.#inFlight.has(id) || settler.has(id) || quarantine.has(id) || this.#lanes.has(id)
+    );
   }
 
   #checkDeadline(): void {

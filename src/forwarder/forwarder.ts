@@ -119,6 +119,13 @@ export class Forwarder {
     return replay;
   }
 
+  /** Offers refused batches again at once, of all machines or one. Resolves to their number. */
+  async retryRefused(machine?: string): Promise<number> {
+    const released = await this.#options.outbox.release(machine);
+    this.#delivery?.takeBack();
+    return released;
+  }
+
   /** What waits in each lane. @throws Fault when the outbox cannot be read */
   async lanes(): Promise<LaneStatus[]> {
     const { outbox, clock } = this.#options;

@@ -147,6 +147,19 @@ class OutboxClient implements Outbox {
     return this.#link.call({ type: 'recall', recall, after, limit, maxBytes });
   }
 
+  async split(id: number, parts: number): Promise<boolean> {
+    this.#assertOpen();
+    const terms = { now: this.#clock.now(), budget: this.#budget };
+    const isSplit = await this.#link.call({ type: 'split', id, parts, terms });
+    if (isSplit) for (const listener of this.#listeners) listener(new Set(['live']));
+    return isSplit;
+  }
+
+  async release(machine?: string): Promise<number> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'release', machine, now: this.#clock.now() });
+  }
+
   async cursor(machine: string): Promise<Cursor | undefined> {
     this.#assertOpen();
     return this.#cursors.get(machine) ?? this.#link.call({ type: 'cursor', machine });

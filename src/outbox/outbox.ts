@@ -145,6 +145,13 @@ export interface Outbox {
   settle(ids: readonly number[]): Promise<void>;
   /** Sets a refused batch aside until a time (milliseconds since the epoch) and counts the refusal. */
   hold(id: number, until: number, reason: string): Promise<void>;
+  /**
+   * Replaces an undelivered batch of the lane `live` by up to so many smaller ones, which are stored behind all others, and the
+   * record that says so. Resolves to false where it has one entry only, or is gone.
+   */
+  split(id: number, parts: number): Promise<boolean>;
+  /** Ends the hold of refused batches, of all machines or one, so that they are due now. Resolves to their number. */
+  release(machine?: string): Promise<number>;
   stats(): Promise<OutboxStats>;
   /** Whether the budget is used up by undelivered data, as far as a policy is concerned: stop pulling. */
   isFull(policy: WhenFull): boolean;

@@ -57,6 +57,8 @@ export interface Calls {
   boundary: { request: { before: number }; reply: number };
   weigh: { request: { after: number; upTo: number }; reply: Omit<LaneStats, 'oldest'> };
   recall: { request: { recall: Recall; after: number; limit: number; maxBytes: number }; reply: StoredBatch[] };
+  split: { request: { id: number; parts: number; terms: Terms }; reply: boolean };
+  release: { request: { machine: string | undefined; now: number }; reply: number };
   cursor: { request: { machine: string }; reply: Cursor | undefined };
   stats: { request: { now: number }; reply: Omit<OutboxStats, 'maxBytes'> };
   close: { request: object; reply: undefined };

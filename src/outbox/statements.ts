@@ -119,6 +119,10 @@ export function writerStatements(db: Database) {
       `UPDATE batches SET hold_until = ?, hold_reason = ?, refusals = refusals + 1
        WHERE id = ? AND delivered_at IS NULL`,
     ),
+    release: one<[Readonly<Record<'machine' | 'now', string | number | null>>]>(
+      `UPDATE batches SET hold_until = @now WHERE hold_until > @now AND delivered_at IS NULL
+       AND (@machine IS NULL OR channel IN (SELECT id FROM channels WHERE machine = @machine))`,
+    ),
     claimOldest: row<[ClaimParameters], BatchRow>(`${CLAIM} ORDER BY b.id LIMIT @limit`),
     claimNewest: row<[ClaimParameters], BatchRow>(`${CLAIM} ORDER BY b.id DESC LIMIT @limit`),
     due: row<[now: number, limit: number], BatchRow>(
@@ -150,6 +154,10 @@ export function writerStatements(db: Database) {
       `SELECT b.id, b.channel, b.lane, b.seq, b.t0, b.count, b.synced, b.bytes, b.stored_at AS storedAt, d.body
        FROM batches b LEFT JOIN bodies d ON d.id = b.id
        WHERE b.lane = ? AND b.delivered_at IS NULL AND b.channel = ? AND b.id >= ? ORDER BY b.id LIMIT ?`,
+    ),
+    one: row<[id: number], RunRow>(
+      `SELECT b.id, b.channel, b.lane, b.seq, b.t0, b.count, b.synced, b.bytes, b.stored_at AS storedAt, d.body
+       FROM batches b LEFT JOIN bodies d ON d.id = b.id WHERE b.id = ? AND b.delivered_at IS NULL AND b.lane = ${LANE_CODES.live}`,
     ),
     deleteBatch: one<[id: number]>('DELETE FROM batches WHERE id = ?'),
     deleteBody: one<[id: number]>('DELETE FROM bodies WHERE id = ?'),

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Cursor } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
 import type { Books, Channel } from './books.ts';
-import { encodeBody } from './codec.ts';
+import { decodeBody, encodeBody } from './codec.ts';
 import { type Files, openForWriting } from './database.ts';
 import { openFault } from './disk-faults.ts';
 import {
@@ -30,7 +30,15 @@ import {
   withinDisk,
 } from './retention.ts';
 import { shed } from './shed.ts';
-import { type BatchRow, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
+import { replacement, split } from './split.ts';
+import {
+  type BatchRow,
+  LANE_CODES,
+  laneOf,
+  type RunRow,
+  type WriterStatements,
+  writerStatements,
+} from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
 
 /** No limit but the disk: what SQLite starts with. */
@@ -140,6 +148,30 @@ export class Store {
   /** See `Outbox.recall`. */
   recall({ machine, from, to }: Recall, after: number, limit: number, maxBytes: number): StoredBatch[] {
     return batchesOf(this.#sql.recall.iterate({ machine: machine ?? null, from, to, after, limit }), maxBytes);
+  }
+
+  /** See `Outbox.split`. */
+  split(id: number, parts: number, terms: Terms): boolean {
+    const found = this.#sql.one.get(id);
+    if (found === undefined || found.body === null) return false;
+    const { channel, body, ...row } = found;
+    const { machine, kind } = this.#books.channel(channel);
+    const pieces = split(kind, decodeBody(body), parts);
+    if (pieces.length < 2) return false;
+    const run = { machine, kind, batches: [{ ...row, body, synced: row.synced === 1 }] };
+    const batches = replacement(run, pieces, this.stream, terms.now);
+    const bodies = batches.map((batch) => encodeBody(batch.body));
+    this.#transaction((books) => {
+      this.#remove(books, [found]);
+      this.#append(books, { batches }, bodies, terms.now);
+      return this.#pressure(books, terms);
+    });
+    return true;
+  }
+
+  /** See `Outbox.release`. */
+  release(machine: string | undefined, now: number): number {
+    return this.#sql.release.run({ machine: machine ?? null, now }).changes;
   }
 
   cursor(machine: string): Cursor | undefined {
@@ -283,17 +315,22 @@ export class Store {
     const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
     const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
     const instead = shed({ machine, kind, batches }, policy, this.stream, now);
-    for (const row of run) {
-      this.#sql.deleteBody.run(row.id);
-      this.#sql.deleteBatch.run(row.id);
-      books.shed({ ...row, lane: laneOf(row.lane) });
-    }
-    this.#sql.addRemoved.run(run.length, oldest.channel);
+    this.#remove(books, run);
     const bodies = instead.batches.map(({ body }) => encodeBody(body));
     this.#append(books, instead, bodies, now);
     this.#given = plus(this.#given, instead);
     const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
     return sum(run.map(({ bytes }) => bytes)) - sum(bodies.map(({ length }) => length));
+  }
+
+  /** Deletes undelivered batches of one channel. */
+  #remove(books: Books, rows: readonly RunRow[]): void {
+    for (const row of rows) {
+      this.#sql.deleteBody.run(row.id);
+      this.#sql.deleteBatch.run(row.id);
+      books.shed({ ...row, lane: laneOf(row.lane) });
+      this.#sql.addRemoved.run(1, row.channel);
+    }
   }
 
   /** Channels of which batches may be given up: first those of telemetry, then those of rollups. */

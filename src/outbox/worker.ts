@@ -62,6 +62,10 @@ class OutboxWorker {
         return { value: store.boundary(request.before) };
       case 'weigh':
         return { value: store.weigh(request.after, request.upTo) };
+      case 'split':
+        return { value: store.split(request.id, request.parts, request.terms) };
+      case 'release':
+        return { value: store.release(request.machine, request.now) };
       case 'cursor':
         return { value: store.cursor(request.machine) };
       case 'stats':

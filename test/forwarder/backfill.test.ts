@@ -177,3 +177,18 @@ t.test('a replay outlives the link, and too many at once are refused', async (t)
   );
   t.equal(seqs.size, 50);
 });
+
+t.test('refused batches are offered again when a person asks', async (t) => {
+  await using broker = await startRawBroker({
+    publish: (packet, client) => acknowledge(packet, client, packet.topic.includes('/forbidden/') ? 135 : 0),
+  });
+  const outbox = new MemoryOutbox();
+  await outbox.append({ batches: [...batches('forbidden', 3), ...batches('good', 1)] });
+  const { forwarder } = startForwarder(t, outbox, uplinkConfig(`mqtt://127.0.0.1:${broker.port}`));
+  await outbox.until((rows) => rows.every((row) => row.delivered || row.refusals === 1));
+  broker.behaviour = {};
+  t.equal(await forwarder.retryRefused('good'), 0);
+  t.equal(await forwarder.retryRefused('forbidden'), 3);
+  await outbox.until(allDelivered);
+  t.equal(sent(broker).length, 7);
+});

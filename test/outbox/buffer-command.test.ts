@@ -205,3 +205,17 @@ t.test('says what is missing when it is called wrongly', async (t) => {
   await (await open(t, dataDir)).outbox.close();
   t.match(buffer('export', '--data-dir', dataDir, '--from', 'noon'), { status: 64, stderr: /noon is not a time/ });
 });
+
+t.test('deadletter lists what was refused, and its hold can be ended', async (t) => {
+  const dataDir = t.testdir();
+  const { outbox } = await filled(t, dataDir);
+  const list = (...args: string[]) => buffer('deadletter', '--data-dir', dataDir, ...args);
+  t.match(list(), { status: 0, stdout: /^refused +kind .*\nm1 +telemetry +2 +1 .* not authorised\n$/ });
+  t.match(JSON.parse(list('--json').stdout), [{ machine: 'm1', seq: 2, refusals: 1, reason: 'not authorised' }]);
+  t.match(list('--machine', 'm2').stdout, /refused nothing/);
+  t.equal(await outbox.release('m2'), 0);
+  t.same(await outbox.due(9), []);
+  t.equal(await outbox.release('m1'), 1);
+  t.match(await outbox.due(9), [{ id: 2, machine: 'm1', seq: 2 }]);
+  t.match(list('--retry'), { stdout: '', stderr: /no gateway runs/ });
+});

@@ -119,6 +119,16 @@ export class MemoryOutbox implements Outbox {
     this.#tell();
   }
 
+  async split(): Promise<boolean> {
+    return false;
+  }
+
+  async release(machine?: string): Promise<number> {
+    const held = this.rows.filter((row) => row.heldUntil > this.#now() && (machine ?? row.machine) === row.machine);
+    for (const row of held) row.heldUntil = this.#now();
+    return held.length;
+  }
+
   /** Resolves once `condition` holds; it is looked at after each settle and hold. */
   async until(condition: (rows: readonly MemoryRow[]) => boolean): Promise<void> {
     while (!condition(this.rows)) await this.#changed.promise;
