@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NamedTools } from './toolboxes.ts';
 
@@ -10,12 +10,15 @@ const PORT = /^tty(USB|ACM|AMA|S|SC|mxc|O)\d+$/;
  * swapped, else by /dev/tty…. A built-in port that the kernel found no hardware for is left out.
  */
 export function serialPorts(dev = '/dev', sys = '/sys'): string[] {
-  const byId = names(join(dev, 'serial/by-id')).map((name) => join(dev, 'serial/by-id', name));
+  // In a container the links may be there without what they point to.
+  const byId = names(join(dev, 'serial/by-id'))
+    .map((name) => join(dev, 'serial/by-id', name))
+    .filter((path) => existsSync(path));
   const named = new Set(byId.map((path) => realpathSync(path)));
   const plain = names(dev)
     .filter((name) => PORT.test(name) && hasHardware(sys, name))
     .map((name) => join(dev, name))
-    .filter((path) => !named.has(realpathSync(path)));
+    .filter((path) => existsSync(path) && !named.has(realpathSync(path)));
   return [...byId, ...plain];
 }
 
