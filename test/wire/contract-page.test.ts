@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { GAP_CAUSES } from '../../src/observation.ts';
 import { parseMessage } from '../../src/wire/codec.ts';
 import { commandSchema, replySchema } from '../../src/wire/command.ts';
-import { eventSchema } from '../../src/wire/contract.ts';
+import { eventSchema, KINDS } from '../../src/wire/contract.ts';
 import { startPublisher } from '../consumer/publisher.ts';
 import { eventBatch, GAP, telemetry } from '../consumer/support.ts';
 import { startAedes } from '../support/brokers.ts';
@@ -33,6 +34,11 @@ t.test('the example of events has one of each type, each valid in itself', async
   const { events } = JSON.parse(blocks.find(({ topic }) => topic.endsWith('/event'))?.text ?? '');
   const types = events.map((event: unknown) => eventSchema.parse(event).type);
   t.strictSame(types.sort(), eventSchema.options.map(({ shape }) => shape.type.value).sort());
+});
+
+t.test('the page explains every kind, type of event and cause of a gap', async (t) => {
+  const words = [...KINDS, ...GAP_CAUSES, ...eventSchema.options.map(({ shape }) => shape.type.value)];
+  for (const word of words) t.ok(page.includes(`\`${word}\``), word);
 });
 
 t.test('the program of the page runs', async (t) => {
