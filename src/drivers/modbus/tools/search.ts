@@ -65,10 +65,12 @@ const EXPONENT_OF_SMALLEST = -149;
 /**
  * All ways to read the runs that give `expect`, as a panel shows it: rounded to its last digit. The likeliest first.
  * Of ways that give the same by chance of the value (int16 for a positive uint16) only the plainest is told.
+ * @param most registers that the device gives at once
  */
-export function search(expect: number, runs: readonly SampledRun[]): Candidate[] {
+export function search(expect: number, runs: readonly SampledRun[], most = 125): Candidate[] {
   const wanted = { expect, rounding: 0.5 * 10 ** -decimals(expect) };
-  const found = runs.flatMap((run) => READERS.flatMap((reader) => read(run, reader, wanted)));
+  const readers = READERS.filter(({ type }) => REGISTERS[type] <= most);
+  const found = runs.flatMap((run) => readers.flatMap((reader) => read(run, reader, wanted)));
   return found.toSorted((a, b) => b.score - a.score || a.address - b.address);
 }
 

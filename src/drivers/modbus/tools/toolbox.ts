@@ -123,15 +123,17 @@ async function probeUnit(at: UnitAt, options: ProbeOptions, signal: AbortSignal)
 }
 
 /** What was looked for, else what speaks. */
-function signalsOf(contents: Contents, expect: readonly number[]): { signals: Suggestion[]; notes: string[] } {
-  const { samples } = contents;
+function signalsOf(
+  { samples, survey }: Contents,
+  expect: readonly number[],
+): { signals: Suggestion[]; notes: string[] } {
   const runs = registersOf(samples);
   if (samples.length === 0)
     return { signals: [], notes: ['no address was found that can be read: its manual tells them'] };
   const signals: Suggestion[] = [];
   const notes: string[] = [];
   for (const wanted of expect) {
-    const candidates = search(wanted, runs);
+    const candidates = search(wanted, runs, survey.maxRegisters);
     const [best, ...others] = candidates;
     if (best === undefined) {
       notes.push(

@@ -166,6 +166,18 @@ t.test('probe', async (t) => {
     t.match((await probe(`${url}/1`)).machines, [{ settings: { maxRegisters: 16, signals: { holding_50: {} } } }]);
   });
 
+  t.test('suggests nothing that takes more registers than the device gives at once', async (t) => {
+    const unit = new SimulatedUnit({ ranges: { holding: [[0, 19]] }, maxRegisters: 1 });
+    unit.write(RPM, 1523.48);
+    unit.set('holding', 3, [812]);
+    const { url } = await serve(t, new Map([[1, unit]]));
+    const { machines, notes } = await probe(`${url}/1`, { expect: [1523.5, 812] });
+    const own = settings.parse(machines[0]?.settings);
+    t.same(modbus.check?.([{ id: 'm', settings: own }]), []);
+    t.match(own, { maxRegisters: 1, signals: { panel_812: { address: 3 } } });
+    t.match(notes.join(), /1523.5: no register shows it/);
+  });
+
   t.test('looks for the unit where the URL names none', async (t) => {
     const { url } = await serve(t, new Map([[255, millUnit()]]), { absent: 'exception' });
     t.match((await probe(url)).machines, [{ settings: { url: `${url}/255` } }]);
