@@ -110,7 +110,8 @@ function read({ table, address, before, after }: SampledRun, reader: Reader, wan
       const [older, value] = [scaled(first, scale), scaled(last, scale)];
       const rest = cost + ORDER_COST[order] + TYPE_COST[type];
       const score = evidence([older, value], wanted, { type, raw: last, scale });
-      if (score === undefined) continue;
+      // No better than chance: of a device that is mostly zero, a search for 0 would give a million.
+      if (score === undefined || score < rest) continue;
       found.push({ table, address: address + at / 2, type, order, scale, value, score: score - rest });
     }
   }

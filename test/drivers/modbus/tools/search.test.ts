@@ -77,6 +77,7 @@ t.test('a counter whose high word is zero is read as one register first, as both
 t.test('nothing is found among zeros, and text is no number', async (t) => {
   t.same(search(1523.5, [runOf([0, 0, 0, 0], [0, 0, 0, 0])]), []);
   t.same(search(1523.5, []), []);
+  t.same(search(0, [runOf([0, 0, 0, 0], [0, 0, 0, 0])]), [], 'nor is 0 itself, which would be everywhere');
 });
 
 t.test('input and holding registers are both looked through', async (t) => {
