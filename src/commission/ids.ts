@@ -14,10 +14,10 @@ export function uniqueId(suggestion: string, taken: Set<string>): string {
     .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[._-]+|[-.]+$/g, '')
-    .slice(0, MAX_LENGTH - SUFFIX_LENGTH);
+    .slice(0, MAX_LENGTH);
   const base = plain || 'machine';
   let id = base;
-  for (let n = 2; taken.has(id); n++) id = `${base}-${n}`;
+  for (let n = 2; taken.has(id); n++) id = `${base.slice(0, MAX_LENGTH - SUFFIX_LENGTH)}-${n}`;
   taken.add(id);
   return id;
 }

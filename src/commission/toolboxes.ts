@@ -26,12 +26,14 @@ export type Target =
  * @throws TargetError in plain words
  */
 export function parseTarget(text: string, all: readonly NamedTools[]): Target {
+  // A person may have typed a password where none belongs.
+  const shown = text.replace(/^(\S*?:\/\/)?.*@/s, '$1…@');
   const protocols = all.flatMap(({ tools }) => tools.protocols);
   const [, scheme] = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(text) ?? [];
   if (scheme !== undefined) {
     const by = all.find(({ tools }) => tools.protocols.includes(scheme.toLowerCase()));
     if (by !== undefined && URL.canParse(text)) return { kind: 'url', url: text, by };
-    if (by !== undefined) throw new TargetError(`${text} is no URL: check host and port`);
+    if (by !== undefined) throw new TargetError(`${shown} is no URL: check host and port`);
     const meant = nearest(scheme, protocols);
     const expected = protocols.map((protocol) => `${protocol}//`).join(', ');
     throw new TargetError(
@@ -41,7 +43,7 @@ export function parseTarget(text: string, all: readonly NamedTools[]): Target {
   const [, host, port] = /^(\[[0-9a-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
   if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) {
     throw new TargetError(
-      `${text}: expected a URL such as ${protocols[0]}//192.168.0.21, or a host with or without :port`,
+      `${shown}: expected a URL such as ${protocols[0]}//192.168.0.21, or a host with or without :port`,
     );
   }
   return { kind: 'host', host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) };

@@ -156,6 +156,8 @@ t.test('ids are valid, near to the suggestion, and never taken', async (t) => {
   t.equal(uniqueId('機械', taken), 'machine');
   t.equal(uniqueId('', taken), 'machine-2');
   t.match(uniqueId('x'.repeat(200), taken), ID_PATTERN);
+  t.equal(uniqueId('y'.repeat(64), taken), 'y'.repeat(64), 'what is valid stays as it is');
+  t.match(uniqueId('y'.repeat(64), taken), ID_PATTERN);
   t.match(uniqueId('x'.repeat(200), taken), /-2$/);
   for (const id of ['', '_x', 'a b', 'VMC-3', 'x'.repeat(65)]) t.type(machineIdError(id, taken), 'string', id);
   t.equal(machineIdError('lathe', taken), undefined);

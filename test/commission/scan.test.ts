@@ -162,6 +162,8 @@ t.test('a target is a URL of a driver, or a host', async (t) => {
     ['opctcp://h', 'no driver reads opctcp://: did you mean opc.tcp://?'],
     ['mqtt://h', 'no driver reads mqtt://: expected opc.tcp://, modbus+rtu://'],
     ['opc.tcp://h:99999', /is no URL: check host and port/],
+    ['opc.tcp://u:p/w@h:99999', 'opc.tcp://…@h:99999 is no URL: check host and port'],
+    ['u:secret@h', /^…@h: expected a URL/],
     ['h:0', /expected a URL/],
     ['h:99999', /expected a URL/],
     ['a b', /expected a URL/],
