@@ -77,7 +77,7 @@ export class Asker {
   }
 
   #judge(error: Error, timeout: number): Outcome {
-    const { breaker } = this.#options.client;
+    const { breaker, isAlone } = this.#options.client;
     if (error instanceof LinkDown) {
       breaker.cancelled();
       return { kind: 'down', error };
@@ -86,7 +86,8 @@ export class Asker {
       breaker.succeeded(0);
       return { kind: 'refused', error };
     }
-    breaker.failed(performance.now(), timeout);
+    // Where it keeps nobody waiting, nothing but its own pace holds the next probe back.
+    breaker.failed(performance.now(), isAlone ? 0 : timeout);
     return { kind: 'silent', error };
   }
 }

@@ -1,4 +1,4 @@
-/** Beside its own pace, a dead unit may cost its link this share of the time. */
+/** Beside its own pace, a dead unit may cost a link that others use this share of the time. */
 const MAX_SHARE = 0.02;
 /** A probe's first guess where the unit has never answered. */
 const FIRST_PROBE_MS = 250;

@@ -39,8 +39,9 @@ export class ModbusException extends Error {
 
 /** No answer in time. */
 export class NoAnswer extends Error {
-  constructor(ms: number) {
-    super(`no answer within ${Math.round(ms)} ms`);
+  /** @param others bytes that came and were no answer */
+  constructor(ms: number, others = 0) {
+    super(`no answer within ${Math.round(ms)} ms${others === 0 ? '' : `, only ${others} bytes of something else`}`);
     this.name = 'NoAnswer';
   }
 }

@@ -31,6 +31,8 @@ interface Job {
 export interface LinkClient {
   /** Shared with everyone on the same unit. */
   readonly breaker: Breaker;
+  /** Nobody uses the link for another unit. */
+  readonly isAlone: boolean;
   /**
    * Queues a request and resolves with the answer. The time in the queue does not count.
    * @throws NoAnswer, BadAnswer, LinkDown
@@ -83,8 +85,12 @@ export class Link {
   attach(unit: number, wishes: LinkWishes, breaker: Breaker): LinkClient {
     const client: Client = { unit, wishes, jobs: [], running: new Set() };
     this.#clients.push(client);
+    const isAlone = () => this.#clients.every((one) => one.unit === unit);
     return {
       breaker,
+      get isAlone() {
+        return isAlone();
+      },
       request: (pdu, timeout) => this.#request(client, pdu, timeout),
       release: () => this.#release(client),
     };

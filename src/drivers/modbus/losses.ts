@@ -42,7 +42,8 @@ export class Losses {
     if (this.#pending.size === 0) return [];
     const gaps: Gap[] = [];
     for (const [cause, { from, count }] of this.#pending) {
-      const isDue = t - (this.#toldAt.get(cause) ?? Number.NEGATIVE_INFINITY) >= TELL_EVERY_MS;
+      // A clock that was set back must not keep them until it has come so far again.
+      const isDue = Math.abs(t - (this.#toldAt.get(cause) ?? Number.NEGATIVE_INFINITY)) >= TELL_EVERY_MS;
       if (!isDue && !(isReturn && cause === 'link-down')) continue;
       gaps.push({ type: 'gap', t, cause, from, to: t, count, exact: count !== null });
       this.#pending.delete(cause);

@@ -68,7 +68,7 @@ export class RtuTransport implements Transport {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     this.#waiting = { unit, request: pdu, resolve, reject };
     const onWire = this.#timing.wire(frame.length + (expectedBytes(pdu) ?? UNKNOWN_ANSWER_BYTES));
-    this.#deadline = setTimeout(() => this.#fail(new NoAnswer(timeout)), timeout + onWire);
+    this.#deadline = setTimeout(() => this.#fail(new NoAnswer(timeout, this.#buffer.length)), timeout + onWire);
     this.#busyAt = performance.now() + this.#timing.wire(frame.length);
     this.#stream.write(frame);
     return promise;

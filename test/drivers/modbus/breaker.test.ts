@@ -53,4 +53,6 @@ t.test('losses of a cause are told together once a minute; a return is told at o
   losses.note({ cause: 'link-down', from: 1000, count: 10 });
   test.match(losses.settle(60_999, true), [{ cause: 'link-down', from: null, count: null, exact: false }]);
   test.match(losses.settle(61_000, false), [{ cause: 'poll-skipped', count: 10 }]);
+  losses.note({ cause: 'poll-skipped', from: 61_000, count: 10 });
+  test.match(losses.settle(-3_600_000, false), [{ cause: 'poll-skipped', count: 10 }], 'the clock was set back');
 });

@@ -180,6 +180,21 @@ t.test('an abort ends it at once while others use the link', async (test) => {
   test.ok(performance.now() - begun < 500);
 });
 
+t.test('a unit that has its link for itself is probed at the pace of its breaker', async (test) => {
+  const { device, url } = await deviceFor(test);
+  device.answer = () => 'silence';
+  const breaker = { failures: 1, min: '100ms', max: '1m' };
+  const own = { url: `${url}/1`, signals: { a: { address: 1 } }, timeout: '400ms', retries: 0, breaker };
+  const yielded = await collect(driverFor(own), {
+    until: (y) => y.values('available').includes(true),
+    each: (_, y) => {
+      if (y.values('available').includes(false)) device.answer = counting;
+    },
+    within: 3000,
+  });
+  test.same(yielded.values('available'), [false, true]);
+});
+
 t.test('a machine that is stopped during a probe leaves a breaker that still closes', async (test) => {
   const { device, url, links } = await sharedLink(test);
   const breaker = { failures: 1, min: '100ms', max: '100ms' };

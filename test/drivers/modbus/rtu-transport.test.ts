@@ -16,9 +16,9 @@ class Wire extends Duplex {
   }
 }
 
-function transportFor(test: Test): { wire: Wire; transport: RtuTransport } {
+function transportFor(test: Test, silence = 4): { wire: Wire; transport: RtuTransport } {
   const wire = new Wire();
-  const timing = { silence: 4, wire: () => 0 };
+  const timing = { silence, wire: () => 0 };
   const transport = new RtuTransport(wire, () => wire.destroy(), timing, { now: () => Date.now() });
   test.teardown(() => transport.close());
   return { wire, transport };
@@ -39,8 +39,16 @@ t.test('an answer that comes long after the echo, or after a late one of another
   }
 });
 
-t.test('a line that is never silent fails the request, and is used again once it is', async (test) => {
+t.test('a request that is only echoed is not answered', async (test) => {
   const { wire, transport } = transportFor(test);
+  wire.onRequest = (request) => wire.push(request);
+  const message = 'no answer within 60 ms, only 8 bytes of something else';
+  await test.rejects(transport.exchange(1, Buffer.from([3, 2, 0, 0, 1]), 60), { name: 'NoAnswer', message });
+});
+
+t.test('a line that is never silent fails the request, and is used again once it is', async (test) => {
+  // Long enough that a pause of this process is no silence.
+  const { wire, transport } = transportFor(test, 80);
   let isNoisy = true;
   const noise = async () => {
     while (isNoisy) {
