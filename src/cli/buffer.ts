@@ -8,6 +8,7 @@ import type { ArchiveStats } from '../outbox/archive.ts';
 import { deadletterCommand, heldTable } from './buffer-deadletter.ts';
 import { findBuffer, type Place, parseTime } from './buffer-place.ts';
 import { replayCommand } from './buffer-replay.ts';
+import { salvageCommand } from './buffer-salvage.ts';
 import { bytes, table, time } from './figures.ts';
 import { bufferText } from './status.ts';
 
@@ -22,7 +23,7 @@ interface ExportArgs extends Place {
   out: string | undefined;
 }
 
-/** `buffer stats|export|verify|replay|deadletter`: looks into the outbox of a running or a stopped gateway. */
+/** `buffer stats|export|verify|replay|deadletter|salvage`: looks into the outbox of a running or a stopped gateway. */
 export const bufferCommand: CommandModule = {
   command: 'buffer',
   describe: 'Look into the local buffer, while the gateway runs or without it',
@@ -36,7 +37,8 @@ export const bufferCommand: CommandModule = {
       .command(verifyCommand)
       .command(replayCommand)
       .command(deadletterCommand)
-      .demandCommand(1, 'say what to do: stats, export, verify, replay or deadletter'),
+      .command(salvageCommand)
+      .demandCommand(1, 'say what to do: stats, export, verify, replay, deadletter or salvage'),
   handler: () => undefined,
 };
 

@@ -10,7 +10,6 @@ export type Compression = UplinkConfig['compression'];
 export interface Sender {
   readonly tenant: string;
   readonly gateway: string;
-  readonly stream: string;
 }
 
 /** A batch as it goes out. */
@@ -33,8 +32,8 @@ export const PROPERTIES: PublishProperties = {
  * @throws Error when the body is not zstd
  */
 export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression, historical = false): Message {
-  const { machine, kind, seq, t0, clock } = batch;
-  const { tenant, gateway, stream } = sender;
+  const { machine, kind, stream, seq, t0, clock } = batch;
+  const { tenant, gateway } = sender;
   const mark = historical ? { historical } : {};
   const head = JSON.stringify({ v: CONTRACT_VERSION, tenant, gateway, machine, kind, stream, seq, t0, clock, ...mark });
   const json = Buffer.concat([

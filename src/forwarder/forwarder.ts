@@ -92,7 +92,7 @@ export class Forwarder {
         replay: (request) => this.replay(request),
       });
     }
-    this.#sender = { tenant: identity.tenant, gateway: identity.id, stream: outbox.stream };
+    this.#sender = { tenant: identity.tenant, gateway: identity.id };
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Kind } from '../wire/contract.ts';
+import { damage } from './disk-faults.ts';
 import { LANES, type Lane } from './outbox.ts';
 
 export interface Tally {
@@ -7,11 +8,12 @@ export interface Tally {
   bytes: number;
 }
 
-/** One (machine, kind) and where its numbering stands. */
+/** One (machine, kind, stream) and where its numbering stands. */
 export interface Channel {
   readonly id: number;
   readonly machine: string;
   readonly kind: Kind;
+  readonly stream: string;
   nextSeq: number;
   backlog: number;
 }
@@ -76,19 +78,19 @@ export class Books {
     return this.#channels.values();
   }
 
-  find(machine: string, kind: Kind): Channel | undefined {
-    return this.#byName.get(`${kind} ${machine}`);
+  find(machine: string, kind: Kind, stream: string): Channel | undefined {
+    return this.#byName.get(`${stream} ${kind} ${machine}`);
   }
 
   channel(id: number): Channel {
     const channel = this.#channels.get(id);
-    if (channel === undefined) throw new Error(`there is no channel ${id}`);
+    if (channel === undefined) throw damage(`there is no channel ${id}`);
     return channel;
   }
 
   open(channel: Channel): Channel {
     this.#channels.set(channel.id, channel);
-    this.#byName.set(`${channel.kind} ${channel.machine}`, channel);
+    this.#byName.set(`${channel.stream} ${channel.kind} ${channel.machine}`, channel);
     return channel;
   }
 

@@ -6,6 +6,7 @@ import { explain, Fault } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Cursor } from '../observation.ts';
 import { ID_PATTERN, KINDS } from '../wire/contract.ts';
+import type { SalvageReport } from './adopt.ts';
 import { CommitQueue, type Taken } from './commit-queue.ts';
 import {
   type Append,
@@ -48,7 +49,8 @@ export interface OutboxOptions {
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const link = startWorker();
   try {
-    const { stream } = await link.call({ type: 'open', dataDir: options.dataDir, now: options.clock.now() });
+    const { stream, report } = await link.call({ type: 'open', dataDir: options.dataDir, now: options.clock.now() });
+    if (report !== undefined) options.log.warn(salvageText(report));
     const outbox = new OutboxClient(options, link, stream);
     outbox.start();
     return outbox;
@@ -56,6 +58,14 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     await link.stop();
     throw error;
   }
+}
+
+function salvageText({ file, batches, observations, lost, withoutCursor }: SalvageReport): string {
+  const saved = `${batches} undelivered batches with ${observations} observations were salvaged`;
+  const gone =
+    lost === null ? 'nothing else can be read' : lost === 0 ? 'none are lost' : `${lost} are lost, recorded as gaps`;
+  const places = withoutCursor.length === 0 ? '' : `; ${withoutCursor.join(', ')} are read from the present on`;
+  return `the buffer was damaged and lies in ${file}: ${saved}, ${gone}${places}: check the card or disk (dmesg)`;
 }
 
 /** The main thread's side: group commit, retries, timers and what callers wait for. */

@@ -137,6 +137,6 @@ function readFault(error: unknown, path: string, dataDir: string): unknown {
 }
 
 /** 80 random bits in base32: no two databases of a fleet share a stream. */
-function newStream(): string {
+export function newStream(): string {
   return Array.from(randomBytes(STREAM_CHARACTERS), (byte) => BASE32[byte & 31]).join('');
 }

@@ -29,6 +29,16 @@ export function diskFault(error: unknown, dataDir: string): DiskFault | undefine
   return { fault, passing: true, full };
 }
 
+/** What reads as no version has written it. */
+export function damage(message: string): Error {
+  return Object.assign(new Error(message), { code: 'SQLITE_CORRUPT' });
+}
+
+/** Whether a fault says that the database itself is damaged. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Fault && DAMAGED.test(codeOf(error.cause) ?? '');
+}
+
 /** Turns what went wrong while the outbox was opened into a sentence for the technician; bugs come back as they are. */
 export function openFault(error: unknown, dataDir: string): unknown {
   if (error instanceof Fault) return error;
@@ -54,6 +64,6 @@ export function openFault(error: unknown, dataDir: string): unknown {
 function damaged(error: unknown, dataDir: string): Fault {
   return new Fault('disk', `the outbox in ${dataDir} is damaged: ${messageOf(error)}`, {
     cause: error,
-    hint: `stop the gateway, move ${dataDir}/outbox.db* aside (they hold what was not sent: keep them), start it again, and check the card (dmesg)`,
+    hint: 'start the gateway again: it sets the database aside and salvages what can be read; and check the card (dmesg)',
   });
 }

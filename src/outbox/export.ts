@@ -10,9 +10,8 @@ import { laneOf } from './statements.ts';
  * @throws Error when a body is damaged
  */
 export function* exportLines(archive: Archive, filter: BatchFilter): Generator<string> {
-  const { stream } = archive;
   for (const row of archive.batches(filter)) {
-    const { machine, kind, seq, t0, storedAt, deliveredAt, refusals, holdReason, body } = row;
+    const { machine, kind, stream, seq, t0, storedAt, deliveredAt, refusals, holdReason, body } = row;
     if (body === null) throw new Error(`batch ${machine} ${kind} ${seq} has lost its body`);
     const record = {
       v: CONTRACT_VERSION,

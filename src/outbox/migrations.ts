@@ -49,6 +49,21 @@ const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
   `,
+  `
+  -- What was salvaged from a damaged database keeps its identity, and so its stream. The database's own is in meta.
+  CREATE TABLE channels_2 (
+    id       INTEGER PRIMARY KEY,
+    machine  TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    stream   TEXT NOT NULL,
+    next_seq INTEGER NOT NULL,
+    removed  INTEGER NOT NULL,
+    UNIQUE (machine, kind, stream)
+  ) STRICT;
+  INSERT INTO channels_2 SELECT id, machine, kind, (SELECT value FROM meta WHERE key = 'stream'), next_seq, removed FROM channels;
+  DROP TABLE channels;
+  ALTER TABLE channels_2 RENAME TO channels;
+  `,
 ];
 
 /** The schema that this program writes. */
@@ -85,12 +100,15 @@ export function migrate(db: Database, stream: string, now: number, to = SCHEMA_V
   const from = db.pragma('user_version', { simple: true }) as number;
   if (from >= to) return;
   db.transaction(() => {
-    for (const sql of MIGRATIONS.slice(from, to)) db.exec(sql);
+    // What later schemas refer to is there before they are made.
+    const [first = '', ...later] = MIGRATIONS.slice(from, to);
+    db.exec(first);
     if (from === 0) {
       const insert = db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
       insert.run('stream', stream);
       insert.run('created_at', String(now));
     }
+    for (const sql of later) db.exec(sql);
     db.pragma(`application_id = ${APPLICATION_ID}`);
     db.pragma(`user_version = ${to}`);
   }).immediate();

@@ -33,6 +33,8 @@ export interface StoredBatch {
   readonly id: number;
   readonly machine: string;
   readonly kind: Kind;
+  /** Of the database that it was first stored in. */
+  readonly stream: string;
   readonly seq: number;
   readonly lane: Lane;
   readonly t0: number;
@@ -97,6 +99,7 @@ export interface OutboxStats {
   readonly machines: readonly {
     readonly machine: string;
     readonly kind: Kind;
+    readonly stream: string;
     readonly lastSeq: number;
     readonly backlog: number;
   }[];

@@ -1,5 +1,6 @@
 import { Fault, type FaultOf } from '../errors.ts';
 import type { Cursor } from '../observation.ts';
+import type { SalvageReport } from './adopt.ts';
 import type { Append, Budget, Claim, LaneStats, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 
 /** What the main thread asks of the worker, and what it answers. One answer for each request, in their order. */
@@ -48,7 +49,7 @@ export interface CommitReply {
 }
 
 export interface Calls {
-  open: { request: { dataDir: string; now: number }; reply: { stream: string } };
+  open: { request: { dataDir: string; now: number }; reply: { stream: string; report?: SalvageReport } };
   commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
   tidy: { request: { terms: Terms }; reply: Pressure };
   claim: { request: { claim: Claim; now: number }; reply: StoredBatch[] };
@@ -75,7 +76,8 @@ export interface Envelope {
 
 export type Answer =
   | { readonly id: number; readonly value: Calls[Call]['reply'] }
-  | { readonly id: number; readonly fault: FaultInfo };
+  /** `isFinal`: the database is damaged, and no call can help. */
+  | { readonly id: number; readonly fault: FaultInfo; readonly isFinal: boolean };
 
 /** A Fault as it crosses threads: a structured clone keeps neither its class nor its fields. */
 export interface FaultInfo {

@@ -1,5 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../wire/contract.ts';
+import { damage } from './disk-faults.ts';
 import type { Lane } from './outbox.ts';
 
 /** Lanes as they are stored. A code is never given another meaning. */
@@ -7,10 +8,10 @@ export const LANE_CODES = { alert: 0, live: 1 } as const satisfies Record<Lane, 
 
 const LANE_OF = new Map<number, Lane>(Object.entries(LANE_CODES).map(([lane, code]) => [code, lane as Lane]));
 
-/** @throws Error for a code that no version wrote */
+/** @throws Error of a damaged database for a code that no version wrote */
 export function laneOf(code: number): Lane {
   const lane = LANE_OF.get(code);
-  if (lane === undefined) throw new Error(`there is no lane ${code}`);
+  if (lane === undefined) throw damage(`there is no lane ${code}`);
   return lane;
 }
 
@@ -27,6 +28,7 @@ export interface ChannelRow {
   readonly id: number;
   readonly machine: string;
   readonly kind: Kind;
+  readonly stream: string;
   readonly nextSeq: number;
   readonly removed: number;
 }
@@ -35,6 +37,7 @@ export interface BatchRow {
   readonly id: number;
   readonly machine: string;
   readonly kind: Kind;
+  readonly stream: string;
   readonly seq: number;
   readonly lane: number;
   readonly t0: number;
@@ -79,7 +82,7 @@ export interface NumberingRow extends ChannelRow {
 }
 
 const BATCH = `
-  SELECT b.id, c.machine, c.kind, b.seq, b.lane, b.t0, b.count, b.synced, b.stored_at AS storedAt,
+  SELECT b.id, c.machine, c.kind, c.stream, b.seq, b.lane, b.t0, b.count, b.synced, b.stored_at AS storedAt,
          b.delivered_at AS deliveredAt, b.hold_until AS holdUntil, b.refusals, b.hold_reason AS holdReason, d.body
   FROM batches b JOIN channels c ON c.id = b.channel LEFT JOIN bodies d ON d.id = b.id`;
 
@@ -94,10 +97,12 @@ export function writerStatements(db: Database) {
   const row = <P extends unknown[], R>(sql: string) => db.prepare(sql) as unknown as Statement<P, R>;
   return {
     ...commonStatements(db),
-    insertChannel: one<[machine: string, kind: string]>(
-      'INSERT INTO channels (machine, kind, next_seq, removed) VALUES (?, ?, 1, 0)',
+    insertChannel: one<[machine: string, kind: string, stream: string, nextSeq: number, removed: number]>(
+      'INSERT INTO channels (machine, kind, stream, next_seq, removed) VALUES (?, ?, ?, ?, ?)',
     ),
+    seqs: db.prepare('SELECT seq FROM batches WHERE channel = ?').pluck() as Statement<[channel: number], number>,
     saveNextSeq: one<[nextSeq: number, channel: number]>('UPDATE channels SET next_seq = ? WHERE id = ?'),
+    setRemoved: one<[removed: number, channel: number]>('UPDATE channels SET removed = ? WHERE id = ?'),
     addRemoved: one<[removed: number, channel: number]>('UPDATE channels SET removed = removed + ? WHERE id = ?'),
     insertBatch: one<(number | null)[]>(
       `INSERT INTO batches (id, channel, seq, lane, t0, count, synced, bytes, stored_at)
@@ -178,7 +183,7 @@ export function readerStatements(db: Database) {
        AND (@undelivered = 0 OR b.delivered_at IS NULL) ORDER BY b.id LIMIT @limit`,
     ),
     numbering: row<[], NumberingRow>(
-      `SELECT c.id, c.machine, c.kind, c.next_seq AS nextSeq, c.removed, count(b.id) AS kept,
+      `SELECT c.id, c.machine, c.kind, c.stream, c.next_seq AS nextSeq, c.removed, count(b.id) AS kept,
               count(DISTINCT b.seq) AS "distinct", min(b.seq) AS lowest, max(b.seq) AS highest
        FROM channels c LEFT JOIN batches b ON b.channel = c.id GROUP BY c.id`,
     ),
@@ -197,7 +202,7 @@ function commonStatements(db: Database) {
   return {
     meta: db.prepare('SELECT value FROM meta WHERE key = ?').pluck() as Statement<[key: string], string>,
     channels: db.prepare(
-      'SELECT id, machine, kind, next_seq AS nextSeq, removed FROM channels ORDER BY machine, kind',
+      'SELECT id, machine, kind, stream, next_seq AS nextSeq, removed FROM channels ORDER BY machine, kind, id',
     ) as unknown as Statement<[], ChannelRow>,
     tallies: db
       .prepare('SELECT channel, lane, delivered_at IS NOT NULL, count, bytes FROM batches')

@@ -6,8 +6,8 @@ import { type CommonStatements, LANE_CODES, laneOf } from './statements.ts';
 /** Counts the whole database once, row by row: about half a second for a million batches, in constant memory. */
 export function readBooks(sql: CommonStatements): Books {
   const books = Books.empty((sql.highestId.get() as number) + 1);
-  for (const { id, machine, kind, nextSeq } of sql.channels.all()) {
-    books.open({ id, machine, kind, nextSeq, backlog: 0 });
+  for (const { id, machine, kind, stream, nextSeq } of sql.channels.all()) {
+    books.open({ id, machine, kind, stream, nextSeq, backlog: 0 });
   }
   for (const [channel, code, delivered, count, bytes] of sql.tallies.iterate()) {
     const weight = { channel, lane: laneOf(code), count, bytes };
@@ -43,9 +43,10 @@ export function statsOf(
     held: sql.heldCount.get(now) as number,
     delivered: { ...books.delivered, oldest: sql.oldestKept.get() ?? null },
     bytes: bytesInUse(readRoom(sql)),
-    machines: [...books.channels].map(({ machine, kind, nextSeq, backlog: waiting }) => ({
+    machines: [...books.channels].map(({ machine, kind, stream, nextSeq, backlog: waiting }) => ({
       machine,
       kind,
+      stream,
       lastSeq: nextSeq - 1,
       backlog: waiting,
     })),

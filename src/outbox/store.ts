@@ -1,11 +1,12 @@
 import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Cursor } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
+import { ChannelWreck, eventsOf, gapsOf, lostPlace, type SalvageReport } from './adopt.ts';
 import type { Books, Channel } from './books.ts';
 import { decodeBody, encodeBody } from './codec.ts';
-import { type Files, openForWriting } from './database.ts';
-import { openFault } from './disk-faults.ts';
+import { DATABASE_FILE, type Files, openForWriting } from './database.ts';
+import { damage, isDamage, openFault } from './disk-faults.ts';
 import {
   type Append,
   type Budget,
@@ -18,6 +19,7 @@ import {
   whenFullOf,
 } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
+import { isMarkedDamaged, setAside } from './quarantine-files.ts';
 import {
   bytesInUse,
   bytesToDelete,
@@ -29,6 +31,7 @@ import {
   SLICE_BATCHES,
   withinDisk,
 } from './retention.ts';
+import { openWreck, type SalvagedBatch, type Wreck } from './salvage.ts';
 import { shed } from './shed.ts';
 import { replacement, split } from './split.ts';
 import {
@@ -46,6 +49,8 @@ const UNLIMITED_PAGES = 0xfffffffe;
 /** Batches that are given up at once, and how often in one transaction. */
 const SHED_BATCHES = 64;
 const SHED_ROUNDS = 8;
+/** Records of losses in one batch of events. */
+const GAPS_A_BATCH = 500;
 /** What may be given up, in this order: events and alerts are small, and say what was lost. */
 const SHEDDABLE: readonly Kind[] = ['telemetry', 'rollup'];
 
@@ -66,6 +71,7 @@ export class Store {
     this.#files = files;
     this.#sql = sql;
     this.#books = books;
+    this.stream = sql.meta.get('stream') as string;
   }
 
   /**
@@ -84,9 +90,138 @@ export class Store {
     }
   }
 
-  get stream(): string {
-    return this.#sql.meta.get('stream') as string;
+  /**
+   * Opens the outbox of a folder. A damaged one is set aside, and what can be read of it is taken into a new one, with
+   * another stream; `report` says so.
+   * @throws Fault of the config or of the disk
+   */
+  static openOrSalvage(dataDir: string, now: number): { store: Store; report?: SalvageReport } {
+    try {
+      if (!isMarkedDamaged(dataDir)) return { store: Store.open(dataDir, now) };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    }
+    // Another gateway's database is not touched: opening has looked at the lock before it found the damage.
+    const file = join(setAside(dataDir, now), DATABASE_FILE);
+    const store = Store.open(dataDir, now);
+    try {
+      return { store, report: store.salvage(file, now) };
+    } catch (error) {
+      store.close();
+      throw openFault(error, dataDir);
+    }
   }
+
+  /**
+   * Takes over what is undelivered in a damaged database and is not here yet, with its identity; tells what is lost as gaps of
+   * the machines. A cursor is taken over where there is none. Whole batches only; may be repeated.
+   */
+  salvage(file: string, now: number, onProgress: (batches: number) => void = () => undefined): SalvageReport {
+    const wreck = openWreck(file);
+    if (wreck === undefined) return { file, batches: 0, observations: 0, lost: null, withoutCursor: [] };
+    try {
+      return this.#takeOver(wreck, file, now, onProgress);
+    } finally {
+      wreck[Symbol.dispose]();
+    }
+  }
+
+  #takeOver(wreck: Wreck, file: string, now: number, onProgress: (batches: number) => void): SalvageReport {
+    const wrecks = new Map(wreck.channels().map((channel) => [channel.id, new ChannelWreck(channel)]));
+    const figures = { batches: 0, observations: 0 };
+    let waiting: { readonly wreck: ChannelWreck; readonly batch: SalvagedBatch }[] = [];
+    const known = new Map<ChannelWreck, Set<number>>();
+    const flush = () => {
+      this.#transaction((books) => {
+        for (const { wreck: from, batch } of waiting) this.#adopt(books, from, batch);
+        return this.#pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
+      });
+      waiting = [];
+      onProgress(figures.batches);
+    };
+    for (const batch of wreck.batches()) {
+      const from = wrecks.get(batch.channel);
+      if (from?.take(batch) !== true) continue;
+      const seqs = known.get(from) ?? this.#seqsOf(from);
+      known.set(from, seqs);
+      if (seqs.has(batch.seq)) continue;
+      figures.batches += 1;
+      figures.observations += batch.count;
+      waiting.push({ wreck: from, batch });
+      if (waiting.length >= SLICE_BATCHES) flush();
+    }
+    flush();
+    const cursors = wreck.cursors();
+    const booked = new Set([...wrecks.values()].map(({ channel }) => channel.machine));
+    const machines = [...new Set([...booked, ...cursors.keys()])];
+    const withoutCursor = machines.filter((machine) => !cursors.has(machine));
+    const unclear = machines.filter((machine) => !cursors.has(machine) || !booked.has(machine));
+    for (const one of wrecks.values()) one.end();
+    this.#transaction((books) => {
+      for (const one of wrecks.values()) this.#settleNumbering(books, one);
+      for (const [machine, cursor] of cursors)
+        if (this.cursor(machine) === undefined) this.#sql.saveCursor.run(machine, cursor);
+      for (const machine of machines) this.#tellLosses(books, machine, [...wrecks.values()], unclear, now);
+      return this.#pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
+    });
+    const lost = booked.size === 0 ? null : [...wrecks.values()].reduce((sum, one) => sum + one.lost, 0);
+    return { file, ...figures, lost, withoutCursor };
+  }
+
+  #seqsOf({ channel: { machine, kind, stream } }: ChannelWreck): Set<number> {
+    const own = this.#books.find(machine, kind, stream);
+    return new Set(own === undefined ? [] : this.#sql.seqs.all(own.id));
+  }
+
+  #adopt(
+    books: Books,
+    { channel: from }: ChannelWreck,
+    { seq, lane: code, t0, count, synced, storedAt, body }: SalvagedBatch,
+  ): void {
+    if (body === null) return;
+    const { machine, kind, stream } = from;
+    let channel = books.find(machine, kind, stream);
+    if (channel === undefined) {
+      const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, from.nextSeq, 0);
+      channel = books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq: from.nextSeq, backlog: 0 });
+    }
+    const lane = laneOf(code);
+    const id = books.takeId();
+    this.#sql.insertBatch.run(id, channel.id, seq, code, t0, count, synced, body.length, storedAt);
+    this.#sql.insertBody.run(id, body);
+    books.stored({ channel: channel.id, lane, count, bytes: body.length });
+  }
+
+  /** What of a channel that was taken over is not there counts as removed: its numbering is told by gaps. */
+  #settleNumbering(books: Books, { channel: { machine, kind, stream }, nextSeq }: ChannelWreck): void {
+    const channel = books.find(machine, kind, stream);
+    if (channel === undefined || stream === this.stream) return;
+    const kept = this.#sql.seqs.all(channel.id).length;
+    channel.nextSeq = nextSeq;
+    this.#sql.saveNextSeq.run(nextSeq, channel.id);
+    this.#sql.setRemoved.run(channel.nextSeq - 1 - kept, channel.id);
+  }
+
+  #tellLosses(
+    books: Books,
+    machine: string,
+    wrecks: readonly ChannelWreck[],
+    unclear: readonly string[],
+    now: number,
+  ): void {
+    const own = wrecks.filter(({ channel }) => channel.machine === machine);
+    const gaps = own.flatMap((one) => gapsOf(one, now));
+    // Of a machine without its numbering, or without its place, nobody knows what is missing.
+    const place = unclear.includes(machine) ? [lostPlace(own, now)] : [];
+    const all = [...gaps, ...place];
+    for (let i = 0; i < all.length; i += GAPS_A_BATCH) {
+      const batch = eventsOf(machine, all.slice(i, i + GAPS_A_BATCH), now);
+      this.#append(books, { batches: [batch] }, [encodeBody(batch.body)], now);
+    }
+  }
+
+  /** Of all that is appended. */
+  readonly stream: string;
 
   /** Marks, makes room and appends, in this order, in one transaction. Appends beyond the budget's hard limit throw. */
   commit(group: Group, given: Terms): Pressure {
@@ -155,11 +290,11 @@ export class Store {
     const found = this.#sql.one.get(id);
     if (found === undefined || found.body === null) return false;
     const { channel, body, ...row } = found;
-    const { machine, kind } = this.#books.channel(channel);
+    const { machine, kind, stream } = this.#books.channel(channel);
     const pieces = split(kind, decodeBody(body), parts);
     if (pieces.length < 2) return false;
     const run = { machine, kind, batches: [{ ...row, body, synced: row.synced === 1 }] };
-    const batches = replacement(run, pieces, this.stream, terms.now);
+    const batches = replacement(run, pieces, stream, terms.now);
     const bodies = batches.map((batch) => encodeBody(batch.body));
     this.#transaction((books) => {
       this.#remove(books, [found]);
@@ -254,7 +389,8 @@ export class Store {
   #append(books: Books, append: Append, bodies: readonly Buffer[], now: number): void {
     const touched = new Set<Channel>();
     append.batches.forEach((batch, i) => {
-      const channel = books.find(batch.machine, batch.kind) ?? this.#openChannel(books, batch.machine, batch.kind);
+      const channel =
+        books.find(batch.machine, batch.kind, this.stream) ?? this.#openChannel(books, batch.machine, batch.kind);
       this.#insert(books, channel, batch, bodies[i] as Buffer, now);
       touched.add(channel);
     });
@@ -265,8 +401,9 @@ export class Store {
   }
 
   #openChannel(books: Books, machine: string, kind: Kind): Channel {
-    const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind);
-    return books.open({ id: Number(lastInsertRowid), machine, kind, nextSeq: 1, backlog: 0 });
+    const { stream } = this;
+    const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, 1, 0);
+    return books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq: 1, backlog: 0 });
   }
 
   #insert(books: Books, channel: Channel, batch: NewBatch, body: Buffer, now: number): void {
@@ -311,10 +448,10 @@ export class Store {
     const rows = this.#sql.run.all(LANE_CODES.live, oldest.channel, oldest.id, SHED_BATCHES);
     const first = rows[0]?.seq ?? 0;
     const run = rows.filter(({ seq }, i) => seq === first + i);
-    const { machine, kind } = books.channel(oldest.channel);
+    const { machine, kind, stream } = books.channel(oldest.channel);
     const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
     const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
-    const instead = shed({ machine, kind, batches }, policy, this.stream, now);
+    const instead = shed({ machine, kind, batches }, policy, stream, now);
     this.#remove(books, run);
     const bodies = instead.batches.map(({ body }) => encodeBody(body));
     this.#append(books, instead, bodies, now);
@@ -366,8 +503,21 @@ function batchesOf(rows: Iterable<BatchRow>, maxBytes: number): StoredBatch[] {
 }
 
 function storedBatch(row: BatchRow): StoredBatch {
-  const { id, machine, kind, seq, t0, count, storedAt, refusals } = row;
-  if (row.body === null) throw Object.assign(new Error(`batch ${id} has lost its body`), { code: 'SQLITE_CORRUPT' });
+  const { id, machine, kind, stream, seq, t0, count, storedAt, refusals } = row;
+  if (row.body === null) throw damage(`batch ${id} has lost its body`);
   const clock = row.synced === 1 ? 'synced' : 'unsynced';
-  return { id, machine, kind, seq, lane: laneOf(row.lane), t0, count, clock, body: row.body, storedAt, refusals };
+  return {
+    id,
+    machine,
+    kind,
+    stream,
+    seq,
+    lane: laneOf(row.lane),
+    t0,
+    count,
+    clock,
+    body: row.body,
+    storedAt,
+    refusals,
+  };
 }

@@ -72,8 +72,13 @@ export class WorkerLink {
   #take(answer: Answer): void {
     const waiter = this.#waiters.get(answer.id);
     this.#waiters.delete(answer.id);
-    if ('fault' in answer) waiter?.reject(faultFrom(answer.fault));
-    else waiter?.resolve(answer.value);
+    if ('value' in answer) {
+      waiter?.resolve(answer.value);
+      return;
+    }
+    const fault = faultFrom(answer.fault);
+    waiter?.reject(fault);
+    if (answer.isFinal) this.fail(fault);
   }
 }
 

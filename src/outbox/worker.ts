@@ -1,6 +1,6 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { Fault } from '../errors.ts';
-import { diskFault } from './disk-faults.ts';
+import { diskFault, isDamage } from './disk-faults.ts';
 import type { StoredBatch } from './outbox.ts';
 import {
   type Answer,
@@ -13,6 +13,7 @@ import {
   type RequestOf,
   type Terms,
 } from './protocol.ts';
+import { markDamaged } from './quarantine-files.ts';
 import { Store } from './store.ts';
 
 /** A reply and the buffers that move with it. */
@@ -32,15 +33,18 @@ class OutboxWorker {
   handle(request: Request): Outcome {
     if (request.type === 'open') {
       this.#dataDir = request.dataDir;
-      const store = Store.open(request.dataDir, request.now);
+      const { store, report } = Store.openOrSalvage(request.dataDir, request.now);
       this.#store = store;
-      return { value: { stream: store.stream } };
+      return { value: { stream: store.stream, ...(report === undefined ? {} : { report }) } };
     }
     if (this.#store === undefined) throw new Error(`${request.type} before open`);
     try {
       return this.#ask(this.#store, request);
     } catch (error) {
-      throw diskFault(error, this.#dataDir)?.fault ?? error;
+      const found = diskFault(error, this.#dataDir);
+      // The next start sets it aside.
+      if (found !== undefined && isDamage(found.fault)) markDamaged(this.#dataDir, found.fault.message);
+      throw found?.fault ?? error;
     }
   }
 
@@ -122,7 +126,7 @@ if (parentPort !== null) {
       if (request.type === 'close') port.close();
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      port.postMessage({ id, fault: faultInfo(error) } satisfies Answer);
+      port.postMessage({ id, fault: faultInfo(error), isFinal: isDamage(error) } satisfies Answer);
     }
   });
 }

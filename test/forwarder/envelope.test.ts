@@ -13,6 +13,7 @@ function stored(body = BODY): StoredBatch {
     id: 9,
     machine: 'vmc-3',
     kind: 'telemetry',
+    stream: 'b7k2',
     seq: 4711,
     lane: 'live',
     t0: 1_763_640_000_000,

@@ -6,6 +6,7 @@ export function stored(...ids: number[]): StoredBatch[] {
     id,
     machine: 'm',
     kind: 'telemetry',
+    stream: 's',
     seq: id,
     lane: 'live',
     t0: 0,

@@ -55,7 +55,7 @@ t.test('stats tells, beside a running gateway, what waits, is kept and is held',
   t.match(stats, running, 'the same figures as the gateway’s own');
   t.match(stats, {
     dataDir,
-    schema: 1,
+    schema: 2,
     held: [{ machine: 'm1', kind: 'telemetry', seq: 2, refusals: 1, reason: 'not authorised' }],
     deliveredBetween: [1_763_640_000_000, 1_763_640_000_000],
   });
@@ -218,4 +218,25 @@ t.test('deadletter lists what was refused, and its hold can be ended', async (t)
   t.equal(await outbox.release('m1'), 1);
   t.match(await outbox.due(9), [{ id: 2, machine: 'm1', seq: 2 }]);
   t.match(list('--retry'), { stdout: '', stderr: /no gateway runs/ });
+});
+
+t.test('salvage takes a damaged buffer into that of a stopped gateway, once', async (t) => {
+  const folder = t.testdir();
+  const { outbox } = await filled(t, join(folder, 'old'));
+  const { stream } = outbox;
+  await outbox.close();
+  const salvage = (...args: string[]) =>
+    buffer('salvage', join(folder, 'old/outbox.db'), '--data-dir', join(folder, 'new'), ...args);
+  t.match(salvage(), { status: 0, stdout: /^3 undelivered batches with 3 observations are in .*new now; 0 are lost/ });
+  t.match(JSON.parse(salvage('--json').stdout), { batches: 0, lost: 0 });
+  const { stdout } = buffer('export', '--data-dir', join(folder, 'new'));
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.equal(lines.filter((line) => line.stream === stream).length, 3);
+  t.match(buffer('salvage', join(folder, 'none.db'), '--data-dir', join(folder, 'new')).stderr, /no such file/);
+  const running = await open(t, join(folder, 'new'));
+  t.match(salvage().stderr, /another gateway is running/);
+  await running.outbox.close();
 });

@@ -62,21 +62,6 @@ t.test('a newer schema is refused with both versions named', async (t) => {
   await t.rejects(open(t, dataDir), { of: 'config', message });
 });
 
-t.test('a damaged database is a fault of the disk that says what to keep', async (t) => {
-  const dataDir = t.testdir({ 'outbox.db': 'this is not SQLite. '.repeat(500) });
-  await t.rejects(open(t, dataDir), { of: 'disk', message: /is damaged/, hint: /keep them/ });
-  const torn = t.testdir();
-  const store = Store.open(torn, NOW);
-  store.commit(
-    { appends: [{ batches: Array.from({ length: 200 }, () => batch()) }], settled: [], holds: [] },
-    { now: NOW, budget: { maxBytes: 1e9, maxAge: 1 } },
-  );
-  store.close();
-  const bytes = readFileSync(join(torn, 'outbox.db'));
-  writeFileSync(join(torn, 'outbox.db'), bytes.fill(0xff, 2 * 4096));
-  await t.rejects(open(t, torn), { of: 'disk', message: /is damaged/ });
-});
-
 t.test('a folder that is a file is told as such', async (t) => {
   const folder = t.testdir({ file: '' });
   for (const dataDir of [join(folder, 'file'), join(folder, 'file', 'below')]) {

@@ -45,9 +45,10 @@ export class MemoryOutbox implements Outbox {
       const key = `${batch.machine} ${batch.kind}`;
       const seq = (this.#seqs.get(key) ?? 0) + 1;
       this.#seqs.set(key, seq);
+      const { stream } = this;
       const marks = { delivered: false, refusals: 0, heldUntil: 0, reason: undefined };
       const id = this.rows.length + 1;
-      this.rows.push({ ...batch, ...marks, id, seq, body: zstdCompressSync(body), storedAt: this.#now() });
+      this.rows.push({ ...batch, ...marks, stream, id, seq, body: zstdCompressSync(body), storedAt: this.#now() });
     }
     if (cursor !== undefined) this.#cursors.set(cursor.machine, cursor.cursor);
     const lanes = new Set(batches.map(({ lane }) => lane));

@@ -1,0 +1,191 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import t from 'tap';
+import { Archive } from '../../src/outbox/archive.ts';
+import { decodeBody } from '../../src/outbox/codec.ts';
+import { newStream } from '../../src/outbox/database.ts';
+import { APPLICATION_ID, migrate, SCHEMA_VERSION } from '../../src/outbox/migrations.ts';
+import type { Outbox } from '../../src/outbox/outbox.ts';
+import { Store } from '../../src/outbox/store.ts';
+import { verify } from '../../src/outbox/verify.ts';
+import { eventSchema, type WireEvent } from '../../src/wire/contract.ts';
+import { seededRandom } from '../support/random.ts';
+import { batch, claimAll, open } from './support.ts';
+
+const SOAK = process.env['SOAK'] === '1';
+const NOW = 1_763_640_000_000;
+const PAGE = 4096;
+const TERMS = { now: NOW, budget: { maxBytes: 1e9, maxAge: 1e12 } };
+const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
+
+/** An outbox that was closed in order: 300 batches of m1, the first 100 of them delivered, and 20 of m2. */
+function filled(dataDir: string): string {
+  const store = Store.open(dataDir, NOW);
+  for (let i = 1; i <= 300; i++) {
+    const mine = batch(
+      Array.from({ length: 50 }, (_, n) => i * 1000 + n * 0.37),
+      { t0: NOW + i * 1000 },
+    );
+    const others = i % 15 === 0 ? [batch([i], { machine: 'm2', t0: NOW + i * 1000 })] : [];
+    const cursor = { machine: 'm1', cursor: { next: i } };
+    store.commit({ appends: [{ batches: [mine, ...others], cursor }], settled: [], holds: [] }, TERMS);
+  }
+  const delivered = store.claim({ lane: 'live', after: 0, limit: 106, maxBytes: 1e9 }, NOW);
+  store.commit(
+    {
+      appends: [],
+      settled: delivered.filter(({ seq, machine }) => machine === 'm1' && seq <= 100).map(({ id }) => id),
+      holds: [],
+    },
+    TERMS,
+  );
+  const { stream } = store;
+  store.close();
+  return stream;
+}
+
+interface Found {
+  /** `machine seq` of what is there again under its old identity. */
+  readonly kept: Set<string>;
+  /** The same of what gaps name. */
+  readonly told: Set<string>;
+  readonly gaps: Extract<WireEvent, { type: 'gap' }>[];
+}
+
+async function found(outbox: Outbox, stream: string): Promise<Found> {
+  const kept = new Set<string>();
+  const told = new Set<string>();
+  const gaps: Found['gaps'] = [];
+  for (const { machine, kind, seq, stream: own, body } of await claimAll(outbox)) {
+    if (kind === 'telemetry' && own === stream) kept.add(`${machine} ${seq}`);
+    if (kind !== 'event') continue;
+    for (const event of JSON.parse(decodeBody(body))) {
+      const gap = eventSchema.parse(event) as Found['gaps'][0];
+      gaps.push(gap);
+      if (gap.batches?.kind !== 'telemetry') continue;
+      for (let lost = gap.batches.first; lost <= gap.batches.last; lost++) told.add(`${machine} ${lost}`);
+    }
+  }
+  return { kept, told, gaps };
+}
+
+/** Every batch that was not delivered. */
+const UNDELIVERED = [
+  ...Array.from({ length: 200 }, (_, i) => `m1 ${i + 101}`),
+  ...Array.from({ length: 20 }, (_, i) => `m2 ${i + 1}`),
+];
+
+t.test('pages that are damaged cost what is on them, and that is told', async (t) => {
+  t.comment(`SEED=${seed}`);
+  const random = seededRandom(seed);
+  const original = t.testdir();
+  const stream = filled(original);
+  const image = readFileSync(join(original, 'outbox.db'));
+  const pages = image.length / PAGE;
+  for (let round = 0; round < (SOAK ? 300 : 12); round++) {
+    const dataDir = join(original, `round-${round}`);
+    mkdirSync(dataDir);
+    const damaged = Buffer.from(image);
+    for (let n = 0; n < 1 + Math.floor(random() * 4); n++) {
+      const page = 1 + Math.floor(random() * (pages - 1));
+      if (random() < 0.5) damaged.fill(0xff, page * PAGE, (page + 1) * PAGE);
+      else damaged.writeUInt8(Math.floor(random() * 256), page * PAGE + Math.floor(random() * PAGE));
+    }
+    writeFileSync(join(dataDir, 'outbox.db'), damaged);
+    // Damage that opening does not meet is met by reading or writing: then the next start salvages.
+    const use = async () => {
+      const opened = await open(t, dataDir);
+      try {
+        const result = await found(opened.outbox, stream);
+        await opened.outbox.append({ batches: [batch([1], { machine: 'm1' })] });
+        return { ...result, lines: opened.lines };
+      } finally {
+        await opened.outbox.close();
+      }
+    };
+    const { kept, told, gaps, lines } = await use().catch(use);
+    // Where even the names of the machines are gone, the log is all that can tell.
+    const isUnclear =
+      gaps.some(({ batches }) => batches === undefined) || /nothing else can be read/.test(lines[0] ?? '');
+    const neither = isUnclear ? [] : UNDELIVERED.filter((one) => !kept.has(one) && !told.has(one));
+    t.same(neither, [], `round ${round}: ${kept.size} kept, ${told.size} told`);
+    const salvaged = existsSync(join(dataDir, 'quarantine'));
+    if (salvaged) t.match(lines[0], /^warn: the buffer was damaged and lies in .*quarantine/);
+    using archive = Archive.open(dataDir);
+    if (salvaged) t.same([...verify(archive, { quick: false })], []);
+  }
+});
+
+t.test('a file that is no database, or ends early, is set aside and work goes on', async (t) => {
+  const nothing = t.testdir({ 'outbox.db': 'this is not SQLite. '.repeat(500) });
+  const opened = await open(t, nothing);
+  t.match(opened.lines, [/^warn: the buffer was damaged .*: 0 undelivered batches .* nothing else can be read/]);
+  await opened.outbox.append({ batches: [batch()] });
+  t.equal((await claimAll(opened.outbox)).length, 1);
+
+  const short = join(nothing, 'short');
+  mkdirSync(short);
+  const stream = filled(short);
+  truncateSync(join(short, 'outbox.db'), 40 * PAGE);
+  const { outbox } = await open(t, short);
+  const { kept, told } = await found(outbox, stream);
+  t.same(
+    UNDELIVERED.filter((one) => !kept.has(one) && !told.has(one)),
+    [],
+  );
+});
+
+t.test(
+  'what is salvaged keeps its identity and resumes where reading was; the last three wrecks are kept',
+  async (t) => {
+    const dataDir = t.testdir();
+    const stream = filled(dataDir);
+    writeFileSync(join(dataDir, 'outbox.damaged'), 'told by the last run\n');
+    const { outbox } = await open(t, dataDir);
+    t.not(outbox.stream, stream);
+    const { kept, gaps } = await found(outbox, stream);
+    t.same([...kept].toSorted(), UNDELIVERED.toSorted());
+    t.same(await outbox.cursor('m1'), { next: 300 });
+    t.match(gaps, [{ cause: 'quarantine', count: null, from: NOW + 300_000 }], 'm2 never had a place to resume from');
+    t.notOk(existsSync(join(dataDir, 'outbox.damaged')));
+    await outbox.append({ batches: [batch([9])] });
+    const last = (await claimAll(outbox)).at(-1);
+    t.match(last, { machine: 'm1', seq: 1, stream: outbox.stream });
+    await outbox.close();
+    for (let round = 0; round < 4; round++) {
+      writeFileSync(join(dataDir, 'outbox.damaged'), '');
+      const again = await open(t, dataDir);
+      t.equal((await found(again.outbox, stream)).kept.size, UNDELIVERED.length, 'also from a salvaged one');
+      await again.outbox.close();
+    }
+    t.ok(readdirSync(join(dataDir, 'quarantine')).length <= 3);
+  },
+);
+
+t.test('a wreck can be salvaged again by hand, and nothing comes twice', async (t) => {
+  const wreck = t.testdir();
+  const stream = filled(wreck);
+  copyFileSync(join(wreck, 'outbox.db'), join(wreck, 'copy.db'));
+  const store = Store.open(join(wreck, 'new'), NOW);
+  const first = store.salvage(join(wreck, 'copy.db'), NOW);
+  t.match(first, { batches: 220, lost: 0 });
+  t.match(store.salvage(join(wreck, 'copy.db'), NOW), { batches: 0, lost: 0 });
+  const claimed = store.claim({ lane: 'live', after: 0, limit: 1e6, maxBytes: 1e9 }, NOW);
+  t.equal(claimed.filter((one) => one.stream === stream).length, 220);
+  store.close();
+});
+
+t.test('an outbox of the first schema is brought up to date', async (t) => {
+  const dataDir = t.testdir();
+  const db = new SqliteDatabase(join(dataDir, 'outbox.db'));
+  migrate(db, newStream(), NOW, 1);
+  db.exec("INSERT INTO channels VALUES (1, 'm1', 'telemetry', 8, 7)");
+  db.close();
+  const store = Store.open(dataDir, NOW);
+  t.equal(SCHEMA_VERSION, 2);
+  store.commit({ appends: [{ batches: [batch()] }], settled: [], holds: [] }, TERMS);
+  t.match(store.claim({ lane: 'live', after: 0, limit: 1, maxBytes: 1 }, NOW), [{ seq: 8, stream: store.stream }]);
+  store.close();
+  t.equal(new SqliteDatabase(join(dataDir, 'outbox.db')).pragma('application_id', { simple: true }), APPLICATION_ID);
+});
