@@ -45,6 +45,7 @@ export interface LinkClient {
 /** A client's queue. The one that was served longest ago comes next, so that no unit waits for more than one request of each other. */
 interface Client {
   readonly unit: number;
+  readonly breaker: Breaker;
   readonly wishes: LinkWishes;
   readonly jobs: Job[];
   /** Under way. */
@@ -82,8 +83,13 @@ export class Link {
     this.#onIdle = onIdle;
   }
 
+  /** That of everyone on a unit, as long as there is anyone. */
+  breakerOf(unit: number): Breaker | undefined {
+    return this.#clients.find((one) => one.unit === unit)?.breaker;
+  }
+
   attach(unit: number, wishes: LinkWishes, breaker: Breaker): LinkClient {
-    const client: Client = { unit, wishes, jobs: [], running: new Set() };
+    const client: Client = { unit, breaker, wishes, jobs: [], running: new Set() };
     this.#clients.push(client);
     const isAlone = () => this.#clients.every((one) => one.unit === unit);
     return {

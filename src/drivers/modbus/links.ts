@@ -6,7 +6,7 @@ import type { ModbusAddress } from './url.ts';
 
 /** The links of one gateway: whoever names the same wire gets the same link, and the same breaker for the same unit. */
 export class Links {
-  readonly #links = new Map<string, { readonly link: Link; readonly breakers: Map<number, Breaker> }>();
+  readonly #links = new Map<string, Link>();
 
   /** The link is opened by its first request and closed when its last client is released. */
   attach(
@@ -15,17 +15,12 @@ export class Links {
     { breaker: settings, clock }: { readonly breaker: BreakerSettings; readonly clock: Clock },
   ): LinkClient {
     const shared = this.#links.get(link.key) ?? this.#make(link, clock);
-    const breaker = shared.breakers.get(unit) ?? new Breaker(settings);
-    shared.breakers.set(unit, breaker);
-    return shared.link.attach(unit, wishes, breaker);
+    return shared.attach(unit, wishes, shared.breakerOf(unit) ?? new Breaker(settings));
   }
 
-  #make(address: ModbusAddress['link'], clock: Clock) {
+  #make(address: ModbusAddress['link'], clock: Clock): Link {
     const open = (signal: AbortSignal) => openTransport(address, clock, signal);
-    const made = {
-      link: new Link(open, () => this.#links.delete(address.key)),
-      breakers: new Map<number, Breaker>(),
-    };
+    const made = new Link(open, () => this.#links.delete(address.key));
     this.#links.set(address.key, made);
     return made;
   }

@@ -209,6 +209,16 @@ t.test('a machine that is stopped during a probe leaves a breaker that still clo
   test.same(yielded.values('available').at(-1), true);
 });
 
+t.test('breaker settings that changed hold from the next start on, though others use the link', async (test) => {
+  const { device, url, links } = await sharedLink(test);
+  const own = { url, signals: { a: { address: 1 } }, timeout: '30ms', retries: 0 };
+  await collect(driverFor(own, links), { until: () => device.asked.some(({ unit }) => unit === 2) });
+  device.asked.length = 0;
+  const breaker = { failures: 1, min: '10s' };
+  await collect(driverFor({ ...own, breaker }, links), { until: (y) => y.of('driver').length > 0 });
+  test.equal(device.asked.filter(({ unit }) => unit === 2).length, 1);
+});
+
 t.test('many intervals with many requests in flight each do not overfill the link', async (test) => {
   const { url } = await deviceFor(test);
   const signals = Object.fromEntries(
