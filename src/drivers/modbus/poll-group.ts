@@ -45,14 +45,18 @@ export class PollGroup {
   readonly every: number;
   /** Time of the last answer with data, in milliseconds since the epoch. */
   lastGood: number | null = null;
+  readonly #limits: PlanLimits;
   readonly #now: () => number;
   readonly #retryRefused: number;
   #readables: Readable[];
+  /** Signals have become readable again, each in a block of its own. */
+  #isScattered = false;
   /** Refused signals, and when (on the monotonic clock) they are asked for again. */
   readonly #refused = new Map<ModbusSignal, number>();
 
   constructor({ signals, limits, every, now, retryRefused = RETRY_REFUSED_MS }: GroupOptions) {
     this.every = every;
+    this.#limits = limits;
     this.#now = now;
     this.#retryRefused = retryRefused;
     this.#readables = plan(signals, limits).map(readable);
@@ -112,6 +116,7 @@ export class PollGroup {
     await Promise.all(Array.from({ length: lanes }, work));
     due.forEach(miss);
     if (refusals.length > 0) this.#tellRefusals(refusals, emit);
+    if (this.#isScattered && this.#dueAgain() === undefined) this.#gather();
     return { missed, silence };
   }
 
@@ -120,12 +125,20 @@ export class PollGroup {
     return this.#readables.flatMap((one) => nullsOf(one, t));
   }
 
+  /** Plans anew what is readable, once all that were due have been asked for again. */
+  #gather(): void {
+    this.#isScattered = false;
+    const signals = this.#readables.flatMap(({ block }) => block.signals);
+    this.#readables = plan(signals, this.#limits).map(readable);
+  }
+
   #accept(one: Readable, data: Buffer, t: number, emit: Emit): void {
     this.lastGood = t;
     const events: MachineEvent[] = [];
     const [first] = one.block.signals;
     if (first !== undefined && this.#refused.delete(first)) {
       this.#readables.push(one);
+      this.#isScattered = true;
       events.push({ type: 'notice', t, code: 'signals-readable', message: `can be read again: ${first.name}` });
     }
     one.isTold = false;

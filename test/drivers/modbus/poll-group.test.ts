@@ -78,6 +78,24 @@ t.test('a refused signal is asked for again now and then, and told when it can b
   test.same(group.refused, []);
 });
 
+t.test('signals that a device refused while it started are read in few requests again', async (test) => {
+  const { device, group, poll } = await groupFor(test);
+  device.answer = ({ address }) => (address < 100 ? { exception: 2 } : 'silence');
+  await poll();
+  test.equal(group.refused.length, 10);
+  device.answer = (asked) => (asked.address === 9 ? { exception: 2 } : counting(asked));
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  for (let i = 0; i < 10; i++) await poll();
+  test.same(
+    group.refused.map(({ name }) => name),
+    ['r9'],
+  );
+  const before = device.asked.length;
+  const { observations } = await poll();
+  test.equal(observations.filter(({ q }) => q === 'good').length, 9);
+  test.ok(device.asked.length - before <= 2, `${device.asked.length - before} requests`);
+});
+
 t.test('what a silent device did not give is counted, block by block', async (test) => {
   const { device, group, poll } = await groupFor(test);
   test.equal((await poll()).missed, 0);
