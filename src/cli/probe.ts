@@ -7,6 +7,8 @@ import { codeOf, explain, Fault } from '../errors.ts';
 
 /** Enough for a slow bus of many registers. */
 const DEFAULT_TIMEOUT = '2m';
+/** Characters of what went wrong. */
+const MAX_FAULT = 2000;
 
 interface Arguments {
   url: string;
@@ -61,7 +63,9 @@ export const probeCommand: CommandModule<object, Arguments> = {
       if (stop.aborted) return;
       if (!(error instanceof Fault)) throw error;
       // Whoever is at fault: nothing was found, and no config is wrong.
-      process.stderr.write(`edge-gateway: ${explain(error)}\n`);
+      const { printable } = await import('../commission/printable.ts');
+      // The machine's own words may be part of it.
+      process.stderr.write(`edge-gateway: ${printable(explain(error), MAX_FAULT)}\n`);
       process.exitCode = 1;
     } finally {
       endSoon();

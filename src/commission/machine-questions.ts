@@ -140,7 +140,7 @@ async function probeUntilDone(target: Target, { prompts, probing, signal }: Aski
       return await probeTarget(target, { ...probing, options }, signal).finally(() => line.clear());
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      prompts.say(`! ${explain(error)}`);
+      prompts.say(`! ${printable(explain(error), 2000)}`);
       const more = await askForMore(prompts, error);
       if (more === undefined) return undefined;
       answers = { ...answers, ...more };
