@@ -199,9 +199,14 @@ t.test('a machine that is stopped during a probe leaves a breaker that still clo
   const { device, url, links } = await sharedLink(test);
   const breaker = { failures: 1, min: '100ms', max: '100ms' };
   const own = { url, signals: { a: { address: 1 } }, timeout: '300ms', retries: 0, breaker };
-  const stop = new AbortController();
+  const [stop, end] = [new AbortController(), new AbortController()];
+  const beside = collectUntil(driverFor({ ...own, poll: '1h' }, links), end.signal);
+  test.teardown(async () => {
+    end.abort(new Error('over'));
+    await beside;
+  });
   const over = collectUntil(driverFor(own, links), stop.signal);
-  while (device.asked.filter(({ unit }) => unit === 2).length < 2) await sleep(5);
+  while (device.asked.filter(({ unit }) => unit === 2).length < 3) await sleep(5);
   stop.abort(new Error('stop'));
   await over;
   device.answer = counting;
