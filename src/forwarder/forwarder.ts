@@ -4,7 +4,7 @@ import type { UplinkConfig } from '../config/schema.ts';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { LaneStats, Outbox, Recall } from '../outbox/outbox.ts';
-import { Commands } from './commands.ts';
+import type { Commands } from './commands.ts';
 import { type BacklogProgress, Delivery, LIVE_MS } from './delivery.ts';
 import type { Sender } from './envelope.ts';
 import { SEND_LANES, type SendLane } from './lanes.ts';
@@ -65,7 +65,7 @@ export class Forwarder {
   readonly #replays = new Replays(() => this.#delivery?.wake());
   readonly #sender: Sender;
   readonly #told: Told;
-  readonly #commands: Commands | undefined;
+  #commands: Commands | undefined;
   #delivery: Delivery | undefined;
   #acknowledged = 0;
 
@@ -83,15 +83,6 @@ export class Forwarder {
     });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
     this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
-    if (uplink.commands) {
-      this.#commands = new Commands({
-        identity,
-        log,
-        clock,
-        told: this.#told,
-        replay: (request) => this.replay(request),
-      });
-    }
     this.#sender = { tenant: identity.tenant, gateway: identity.id };
   }
 
@@ -163,7 +154,7 @@ export class Forwarder {
     renewed.addEventListener('abort', replace, { once: true });
     if (signal.aborted) stop();
     if (renewed.aborted) replace();
-    void this.#commands?.attach(link);
+    void this.#attachCommands(link).catch(this.#failed);
     try {
       const end = await Promise.race([delivery.run(pause.signal), overdue.promise]);
       if (end !== undefined) this.#lost(end, delivery);
@@ -175,6 +166,21 @@ export class Forwarder {
       renewed.removeEventListener('abort', replace);
       this.#delivery = undefined;
     }
+  }
+
+  /** Where commands are not allowed, the code that reads them is not loaded: 4 MB. */
+  async #attachCommands(link: Link): Promise<void> {
+    const { uplink, identity, log, clock } = this.#options;
+    if (!uplink.commands) return;
+    const loaded = await import('./commands.ts');
+    this.#commands ??= new loaded.Commands({
+      identity,
+      log,
+      clock,
+      told: this.#told,
+      replay: (request) => this.replay(request),
+    });
+    await this.#commands.attach(link);
   }
 
   #newDelivery(link: Link): Delivery {
