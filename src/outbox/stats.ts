@@ -1,4 +1,4 @@
-import { Books } from './books.ts';
+import { Books, type Channel } from './books.ts';
 import { LANES, type Lane, type LaneStats, type OutboxStats } from './outbox.ts';
 import { bytesInUse, type Room } from './retention.ts';
 import { type CommonStatements, LANE_CODES, laneOf } from './statements.ts';
@@ -43,7 +43,7 @@ export function statsOf(
     held: sql.heldCount.get(now) as number,
     delivered: { ...books.delivered, oldest: sql.oldestKept.get() ?? null },
     bytes: bytesInUse(readRoom(sql)),
-    machines: [...books.channels].map(({ machine, kind, stream, nextSeq, backlog: waiting }) => ({
+    machines: [...books.channels].toSorted(byName).map(({ machine, kind, stream, nextSeq, backlog: waiting }) => ({
       machine,
       kind,
       stream,
@@ -51,4 +51,10 @@ export function statsOf(
       backlog: waiting,
     })),
   };
+}
+
+/** As the database gives them, in whatever order they were opened. */
+function byName(a: Channel, b: Channel): number {
+  const [x, y] = [`${a.machine} ${a.kind}`, `${b.machine} ${b.kind}`];
+  return x === y ? a.id - b.id : x < y ? -1 : 1;
 }
