@@ -12,6 +12,8 @@ const CANONICAL = ['rpm', 'feed_mm_min', 'state', 'available'];
 const SKEW_MS = 5000;
 /** Of a value that is shown. */
 const DIGITS = 6;
+/** Characters of what a driver or a machine says. */
+const MAX_TEXT = 400;
 /** Facts of a machine that are told. */
 const MAX_FACTS = 5;
 
@@ -34,7 +36,7 @@ export function judgeMachine(watched: Watched): Finding[] {
     ...life(record, duration),
     ...stamps(record),
     ...events(record.events),
-    ...vitals,
+    ...vitals.map((vital) => ({ ...vital, text: told(vital.text) })),
   ];
 }
 
@@ -53,7 +55,7 @@ function unreachable({ record, vitals, duration, fault }: Watched): Finding {
   const ailing = vitals.find(({ level }) => level === 'bad');
   const hint = hintOf(fault) ?? ailing?.hint ?? 'check that it is switched on, its cable, and url in the config';
   const why = fault === undefined ? (record.failure ?? ailing?.text) : messageOf(fault);
-  return { name, level: 'bad', text: why ?? `nothing was read within ${time(duration)}`, hint };
+  return { name, level: 'bad', text: told(why ?? `nothing was read within ${time(duration)}`), hint };
 }
 
 /** It was read, and then it ended. */
@@ -61,7 +63,12 @@ function broken({ record, vitals, fault }: Watched): Finding {
   const why = fault === undefined ? record.failure : messageOf(fault);
   const ailing = vitals.find(({ level }) => level === 'bad');
   const hint = hintOf(fault) ?? ailing?.hint ?? 'check its network and its load, and test again';
-  return { name: 'link', level: 'bad', text: `the link broke: ${why}`, hint };
+  return { name: 'link', level: 'bad', text: told(`the link broke: ${why}`), hint };
+}
+
+/** A machine's own words may hold anything. */
+function told(text: string): string {
+  return printable(text, MAX_TEXT);
 }
 
 function hintOf(fault: unknown): string | undefined {
@@ -166,13 +173,13 @@ function events(all: readonly MachineEvent[]): Finding[] {
 }
 
 function warning(event: MachineEvent): Finding[] {
-  if (event.type === 'notice') return [{ name: event.code, level: 'warn', text: printable(event.message, 400) }];
+  if (event.type === 'notice') return [{ name: event.code, level: 'warn', text: told(event.message) }];
   if (event.type === 'gap') {
     const text = `${event.count ?? 'an unknown number of'} observations were lost (${event.cause})`;
     return [{ name: 'gap', level: 'warn', text }];
   }
   if (event.type === 'driver' && event.state === 'failed' && event.message !== undefined) {
-    return [{ name: 'link', level: 'warn', text: event.message }];
+    return [{ name: 'link', level: 'warn', text: told(event.message) }];
   }
   return [];
 }

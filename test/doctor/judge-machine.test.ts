@@ -113,3 +113,16 @@ t.test('what was never read says why, as far as it is known', async (t) => {
     { name: 'reachable', text: 'does not answer', hint: 'check its power' },
   ]);
 });
+
+t.test('what a machine says cannot move the cursor of a terminal', async (t) => {
+  const message = '\u001b[2Jgone\nand more';
+  const failed = [{ type: 'driver', t: NOW, state: 'failed', message }] as const;
+  const vitals = [{ name: 'x', level: 'good', text: message }] as const;
+  const all = [
+    ...judgeMachine(watched([], failed)),
+    ...judgeMachine({ ...watched([WELL, WELL]), fault: new Error(message) }),
+    ...judgeMachine({ ...watched([WELL, [seen('rpm', 2)]]), vitals }),
+  ];
+  t.ok(all.some(({ text }) => text.includes('gone')));
+  for (const { text } of all) t.notOk(text.includes('\u001b') || text.includes('\n'), text);
+});
