@@ -106,6 +106,7 @@ export class Gateway {
     const opening = openOutbox({
       dataDir: gateway.dataDir,
       budget: budgetOf(this.#config),
+      machines: machines.map(({ id }) => id),
       log: this.#log.child({ part: 'outbox' }),
       clock: systemClock,
     });

@@ -102,12 +102,14 @@ export interface MachineModel {
   readonly labels?: { readonly [name: string]: string };
 }
 
-/** Something that a person should know and that lost nothing (yet). `code` is stable, `message` is for people. */
+/** Something that a person should know; what it lost is told by gaps. `code` is stable, `message` is for people. */
 export interface Notice {
   readonly type: 'notice';
   readonly t: number;
   readonly code: string;
   readonly message: string;
+  /** Its figures. */
+  readonly detail?: { readonly [key: string]: Value };
 }
 
 /** What is sent beside values, on the machine's `event` topic. `t` is when, in whole milliseconds since the epoch. */

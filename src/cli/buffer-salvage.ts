@@ -25,25 +25,35 @@ export const salvageCommand: CommandModule<object, SalvageArgs> = {
   handler: async (args) => {
     const place = await findBuffer(args);
     if (place === undefined) return;
-    const [{ Store }, { existsSync }] = await Promise.all([import('../outbox/store.ts'), import('node:fs')]);
+    const { existsSync } = await import('node:fs');
     if (!existsSync(args.file)) {
       throw new Fault('config', `${args.file}: there is no such file`, {
         hint: `look into ${place.dataDir}/quarantine`,
       });
     }
-    const store = Store.open(place.dataDir, Date.now());
+    const [{ openOrSalvage }, { takeOver }, { diskFault }] = await Promise.all([
+      import('../outbox/recovery.ts'),
+      import('../outbox/take-over.ts'),
+      import('../outbox/disk-faults.ts'),
+    ]);
+    // One that is damaged itself is set aside first.
+    const { store, reports } = openOrSalvage(place.dataDir, Date.now());
+    for (const { file, batches } of reports) process.stderr.write(`${batches} batches from ${file}, set aside\n`);
     try {
       let told = 0;
-      const report = store.salvage(args.file, Date.now(), (batches) => {
+      const onProgress = (batches: number) => {
         if (batches < told + PROGRESS_EVERY) return;
         told = batches;
         process.stderr.write(`${batches} batches so far\n`);
-      });
+      };
+      const report = takeOver(store, args.file, { now: Date.now(), onProgress });
       const { batches, observations, lost } = report;
       const rest = lost === null ? 'nothing else can be read' : `${lost} are lost, recorded as gaps`;
       const text = `${batches} undelivered batches with ${observations} observations are in ${place.dataDir} now; ${rest}\n`;
       process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : text);
       if (lost !== 0) process.exitCode = 1;
+    } catch (error) {
+      throw diskFault(error, place.dataDir)?.fault ?? error;
     } finally {
       store.close();
     }

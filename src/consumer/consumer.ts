@@ -6,6 +6,7 @@ import type { LinkOptions } from './link.ts';
 import type { OrdererOptions } from './orderer.ts';
 import { type StayLinkedOptions, stayLinked } from './stay-linked.ts';
 
+export type { Range } from '../seq-ranges.ts';
 export type { Instant, Message, WireObservation, WireWindow } from '../wire/codec.ts';
 export {
   batchKey,
@@ -23,7 +24,6 @@ export { Inbox, type Received, type ReceivedBatch } from './inbox.ts';
 export { type ChannelReport, countOf, Ledger, type Verdict } from './ledger.ts';
 export type { LinkOptions } from './link.ts';
 export { Orderer, type OrdererOptions, type Released } from './orderer.ts';
-export type { Range } from './seq-ranges.ts';
 export { Summary, type SummaryFigures } from './summary.ts';
 
 /** How often it is looked whether something was held back long enough. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
+import { type Range, SeqRanges } from '../seq-ranges.ts';
 import { batchKey, channelOf, eventsOf, latestTime, machineKey } from '../wire/codec.ts';
 import { type EventBatch, PAYLOAD_KEY, type WireBatch } from '../wire/contract.ts';
-import { type Range, SeqRanges } from './seq-ranges.ts';
 
 /** Batches whose content is remembered, to tell a duplicate from a conflict: about 2 MB. */
 const REMEMBERED = 10_000;

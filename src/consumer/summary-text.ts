@@ -1,4 +1,4 @@
-import type { Range } from './seq-ranges.ts';
+import type { Range } from '../seq-ranges.ts';
 import type { SummaryFigures } from './summary.ts';
 
 /** Holes of a channel that are named; beyond that they are only counted. */

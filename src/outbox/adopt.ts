@@ -1,103 +1,142 @@
-import type { Gap } from '../observation.ts';
+import type { Gap, Notice } from '../observation.ts';
+import { type Run, SeqRanges } from '../seq-ranges.ts';
 import type { Kind } from '../wire/contract.ts';
 import type { NewBatch } from './outbox.ts';
-import type { SalvagedBatch } from './salvage.ts';
-import type { ChannelRow } from './statements.ts';
+import type { SalvagedBatch, WreckChannel } from './salvage.ts';
 
-/** What was made of a damaged database. */
-export interface SalvageReport {
-  /** Where it lies now. */
-  readonly file: string;
-  /** Undelivered batches that are there again. */
+/** What was taken over of one machine. */
+export interface Figures {
   readonly batches: number;
   readonly observations: number;
-  /** Batches that were given a seq and cannot be read; null: nothing of it can be read, so nobody knows. */
-  readonly lost: number | null;
-  /** Machines whose place to resume reading was lost. */
-  readonly withoutCursor: readonly string[];
+  /** Batches that were given a seq and cannot be read. */
+  readonly lost: number;
+}
+
+/** A run of batches that are lost, maybe. `from` and `to` are null where nothing before or behind it is known. */
+interface Loss {
+  first: number;
+  last: number;
+  from: number | null;
+  to: number | null;
+  /** Observations, where the rows of the batches could be read; else null. */
+  count: number | null;
 }
 
 /** The books of one channel while its batches are read from a damaged database. */
 export class ChannelWreck {
-  readonly channel: ChannelRow;
-  /** Runs of seqs that cannot be read, with the times around them. */
-  readonly holes: { first: number; last: number; from: number | null; to: number | null }[] = [];
-  /** Where the seqs that were seen end, and when that was. */
-  #next: number;
-  #lastAt: number | null = null;
+  readonly channel: WreckChannel;
+  readonly #seen = new SeqRanges();
+  /** Undelivered batches whose bodies cannot be read, each up to the start of the next one. */
+  readonly #bodiless: Loss[] = [];
+  /** Time of the newest batch that was seen; null when none was. */
+  lastAt: number | null = null;
+  /** Undelivered batches that can be read. */
   kept = 0;
+  observations = 0;
 
-  constructor(channel: ChannelRow) {
+  constructor(channel: WreckChannel) {
     this.channel = channel;
-    this.#next = channel.removed + 1;
   }
 
-  /** Takes a batch, and says whether it is to be kept. Seqs rise with the ids; the lowest ones were deleted long ago. */
-  take({ seq, t0, isDelivered, body }: SalvagedBatch): boolean {
-    const isThere = isDelivered || body !== null;
-    if (seq > this.#next) this.#miss(this.#next, seq - 1, t0);
-    if (!isThere) this.#miss(seq, seq, t0);
-    this.#next = Math.max(this.#next, seq + 1);
-    this.#lastAt = t0;
-    const isKept = !isDelivered && body !== null;
-    if (isKept) this.kept += 1;
-    return isKept;
-  }
-
-  /** What was given out behind the last that was seen is missing, too. */
-  end(): void {
-    if (this.channel.nextSeq > this.#next) this.#miss(this.#next, this.channel.nextSeq - 1, null);
+  /** Takes a batch, and says whether it is to be kept. */
+  take({ seq, t0, count, isDelivered, body }: SalvagedBatch): boolean {
+    this.#seen.add(seq, t0);
+    this.lastAt = Math.max(t0, this.lastAt ?? t0);
+    const open = this.#bodiless.at(-1);
+    if (open?.to === null) open.to = Math.max(t0, open.from ?? t0);
+    if (isDelivered) return false;
+    if (body === null) {
+      this.#bodiless.push({ first: seq, last: seq, from: t0, to: null, count });
+      return false;
+    }
+    this.kept += 1;
+    this.observations += count;
+    return true;
   }
 
   /** Above every seq that is known to have been given. */
   get nextSeq(): number {
-    return Math.max(this.channel.nextSeq, this.#next);
+    return Math.max(this.channel.nextSeq ?? 1, (this.#seen.last ?? 0) + 1);
   }
 
-  /** Time of the newest batch that was seen. */
-  get lastAt(): number | null {
-    return this.#lastAt;
+  /**
+   * What is lost, but for `here`: seqs that the outbox has already. Rows that cannot be read leave holes in the numbering,
+   * and so do those that were deleted, of which only the number is known: `lost` is what they do not account for. They were
+   * the lowest ones, as a rule; where the numbers say that some were not, every hole is named.
+   */
+  losses(here: SeqRanges): { losses: Loss[]; lost: number } {
+    const bodiless = this.#bodiless.filter(({ first }) => !here.has(first));
+    for (const run of here.runs) this.#seen.addRun(run);
+    const holes = this.#holes();
+    const size = holes.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    const [lead] = holes[0]?.first === 1 ? holes : [];
+    const leading = lead === undefined ? 0 : lead.last;
+    // Where only the name of the channel is left, nobody knows how many were deleted.
+    const removed = this.channel.nextSeq === null ? leading : this.channel.removed;
+    const absent = Math.max(0, size - removed);
+    const named = holes
+      .map((hole) => (hole === lead ? { ...hole, first: removed + 1 } : hole))
+      .filter(({ first, last }) => absent > 0 && first <= last);
+    return { losses: [...joined(bodiless), ...named], lost: absent + bodiless.length };
   }
 
-  get lost(): number {
-    return this.holes.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-  }
-
-  #miss(first: number, last: number, to: number | null): void {
-    const before = this.holes.at(-1);
-    if (before !== undefined && before.last === first - 1) {
-      before.last = last;
-      before.to = to;
-    } else this.holes.push({ first, last, from: this.#lastAt, to });
+  #holes(): Loss[] {
+    const end = this.nextSeq - 1;
+    const [start, last] = [this.#seen.first, this.#seen.last];
+    const toLoss = ({ first, last: to, ...run }: Run): Loss => ({
+      first,
+      last: to,
+      from: start === undefined || first < start ? null : run.from,
+      to: run.to,
+      count: null,
+    });
+    const behind: Loss = { first: (last ?? 0) + 1, last: end, from: this.lastAt, to: null, count: null };
+    return [...this.#seen.holes(1).map(toLoss), ...((last ?? 0) < end ? [behind] : [])];
   }
 }
 
+/** Neighbours are told as one. Ascending seqs. */
+function joined(losses: readonly Loss[]): Loss[] {
+  const runs: Loss[] = [];
+  for (const loss of losses) {
+    const before = runs.at(-1);
+    if (before === undefined || before.last !== loss.first - 1) runs.push({ ...loss });
+    else Object.assign(before, { last: loss.last, to: loss.to, count: (before.count ?? 0) + (loss.count ?? 0) });
+  }
+  return runs;
+}
+
 /** The records of what was lost in a channel, for its machine's events. Pure. */
-export function gapsOf({ channel, holes }: ChannelWreck, now: number): Gap[] {
-  return holes.map(({ first, last, from, to }) => ({
+export function gapsOf({ kind, stream }: WreckChannel, losses: readonly Loss[], now: number): Gap[] {
+  return losses.map(({ first, last, from, to, count }) => ({
     type: 'gap',
     t: now,
     cause: 'quarantine',
     from,
     to: to ?? now,
-    count: null,
-    exact: false,
-    batches: { kind: channel.kind, stream: channel.stream, first, last },
+    count,
+    exact: count !== null,
+    batches: { kind, stream, first, last },
   }));
 }
 
-/** The place to resume reading is lost: from the newest batch that is known, nobody knows what was read. Pure. */
-export function lostPlace(own: readonly ChannelWreck[], now: number): Gap {
-  const from = Math.max(...own.map(({ lastAt }) => lastAt ?? 0));
-  return {
-    type: 'gap',
-    t: now,
-    cause: 'quarantine',
-    from: from === 0 ? null : from,
-    to: now,
-    count: null,
-    exact: false,
-  };
+/** From the newest batch that is known, or from the start, nobody knows what was read. Pure. */
+export function unknownLoss(lastAt: number | null, now: number): Gap {
+  return { type: 'gap', t: now, cause: 'quarantine', from: lastAt, to: now, count: null, exact: false };
+}
+
+/** Tells why another stream goes on, and with what. Pure. */
+export function salvagedNotice(
+  figures: Figures | null,
+  streams: readonly string[],
+  stream: string,
+  now: number,
+): Notice {
+  const message =
+    figures === null
+      ? 'the buffer of the gateway was damaged, and nothing of this machine can be read'
+      : `the buffer of the gateway was damaged: ${figures.batches} undelivered batches were salvaged, ${figures.lost} are lost`;
+  return { type: 'notice', t: now, code: 'salvaged', message, detail: { ...figures, streams, stream } };
 }
 
 /** An event batch that tells of these. Pure. */

@@ -6,7 +6,6 @@ import { explain, Fault } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Cursor } from '../observation.ts';
 import { ID_PATTERN, KINDS } from '../wire/contract.ts';
-import type { SalvageReport } from './adopt.ts';
 import { CommitQueue, type Taken } from './commit-queue.ts';
 import {
   type Append,
@@ -23,6 +22,7 @@ import {
   type WhenFull,
 } from './outbox.ts';
 import { type CommitReply, faultFrom, type Pressure } from './protocol.ts';
+import type { SalvageReport } from './take-over.ts';
 import { startWorker, type WorkerLink } from './worker-link.ts';
 
 /** Pause before a commit that the disk refused is tried again. */
@@ -37,6 +37,8 @@ export interface OutboxOptions {
   /** Folder of the database; made where it is missing. */
   readonly dataDir: string;
   readonly budget: Budget;
+  /** Told of the loss where nothing of a damaged database can be read, not even whose batches it had. */
+  readonly machines?: readonly string[];
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -44,13 +46,15 @@ export interface OutboxOptions {
 /**
  * Opens the outbox of a folder in its own thread. One process at a time has it open.
  * @throws Fault of the config when the folder cannot be used (another gateway, no permission, a newer or foreign file),
- *   of the disk when the disk refuses or the database is damaged
+ *   of the disk when the disk refuses. A damaged database is set aside and salvaged first, which the log tells
  */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const link = startWorker();
   try {
-    const { stream, report } = await link.call({ type: 'open', dataDir: options.dataDir, now: options.clock.now() });
-    if (report !== undefined) options.log.warn(salvageText(report));
+    const { dataDir, machines = [], clock, log } = options;
+    const { stream, reports, deleted } = await link.call({ type: 'open', dataDir, machines, now: clock.now() });
+    for (const report of reports) log.warn(salvageText(report));
+    if (deleted.length > 0) log.warn(`older damaged buffers were deleted from quarantine: ${deleted.join(', ')}`);
     const outbox = new OutboxClient(options, link, stream);
     outbox.start();
     return outbox;
@@ -60,12 +64,17 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   }
 }
 
-function salvageText({ file, batches, observations, lost, withoutCursor }: SalvageReport): string {
-  const saved = `${batches} undelivered batches with ${observations} observations were salvaged`;
-  const gone =
-    lost === null ? 'nothing else can be read' : lost === 0 ? 'none are lost' : `${lost} are lost, recorded as gaps`;
+function salvageText(report: SalvageReport): string {
+  const { file, batches, observations, before, lost, nameless, withoutCursor, interrupted } = report;
+  const where = `the buffer was damaged and lies in ${file}`;
+  if (interrupted !== undefined) return `${where}: not all of it was salvaged, the next start goes on: ${interrupted}`;
+  const earlier = before === 0 ? '' : `, beside ${before} at an earlier start`;
+  const saved = `${batches} undelivered batches with ${observations} observations were salvaged${earlier}`;
+  const unnamed = nameless === 0 ? '' : ` (but for ${nameless}, of which not even the machine is known)`;
+  const some = lost === 0 ? 'none are lost' : `${lost} are lost, recorded as gaps${unnamed}`;
+  const gone = lost === null ? 'nothing else can be read' : some;
   const places = withoutCursor.length === 0 ? '' : `; ${withoutCursor.join(', ')} are read from the present on`;
-  return `the buffer was damaged and lies in ${file}: ${saved}, ${gone}${places}: check the card or disk (dmesg)`;
+  return `${where}: ${saved}, ${gone}${places}: check the card or disk (dmesg)`;
 }
 
 /** The main thread's side: group commit, retries, timers and what callers wait for. */

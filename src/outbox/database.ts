@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, Fault } from '../errors.ts';
-import { openFault } from './disk-faults.ts';
+import { asDamage, damage, openFault } from './disk-faults.ts';
 import { checkIdentity, migrate } from './migrations.ts';
+import { isWalDamaged, PAGE_BYTES } from './wal.ts';
 
 export const DATABASE_FILE = 'outbox.db';
 const LOCK_FILE = 'lock.db';
@@ -16,8 +17,6 @@ const LOCK_WAIT_MS = 1000;
 /** Only a foreign tool can hold the database itself; the commit is tried again anyhow. */
 const BUSY_WAIT_MS = 250;
 
-/** Measured: 4 KiB needs the least room and the fewest bytes written for the usual bodies. */
-const PAGE_BYTES = 4096;
 const CACHE_KIB = 2048;
 /** Pages in the WAL after which a commit also moves them into the database, about 4 MiB. */
 const CHECKPOINT_PAGES = 1000;
@@ -26,32 +25,54 @@ const WAL_LIMIT_BYTES = 8 * 1024 * 1024;
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const STREAM_CHARACTERS = 16;
+const STREAM_PATTERN = new RegExp(`^[${BASE32}]{${STREAM_CHARACTERS}}$`);
 
-/** The two files of a running gateway. */
-export interface Files {
-  readonly db: Database;
+/** A folder that no other gateway can use meanwhile. */
+export interface Folder {
+  readonly path: string;
   /** Its exclusive transaction keeps other gateways out until the process ends, however it ends. */
   readonly lock: Database;
+  /** Whether a gateway has used it before. */
+  readonly isOwn: boolean;
 }
 
 /**
- * Opens the outbox of a folder for writing, making both where they are missing, and brings its schema up to date.
+ * Takes a folder for the gateway, and makes it where it is missing.
+ * @throws Fault of the config when another gateway has it or it may not be written, of the disk when the disk refuses
+ */
+export function takeFolder(path: string): Folder {
+  let lock: Database | undefined;
+  try {
+    makeFolder(path);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    const isOwn = existsSync(join(path, LOCK_FILE));
+    lock = new SqliteDatabase(join(path, LOCK_FILE), { timeout: LOCK_WAIT_MS });
+    takeLock(lock, path);
+    return { path, lock, isOwn };
+  } catch (error) {
+    lock?.close();
+    throw openFault(error, path);
+  }
+}
+
+/** Lets a folder go. Nothing stays behind in one that is refused, and that no gateway has used before. */
+export function leaveFolder({ path, lock, isOwn }: Folder, why: unknown): void {
+  lock.close();
+  if (isOwn || !(why instanceof Fault) || why.of !== 'config') return;
+  for (const ending of ['', '-journal']) rmSync(join(path, `${LOCK_FILE}${ending}`), { force: true });
+}
+
+/**
+ * Opens the outbox of a folder for writing, making it where it is missing, and brings its schema up to date.
  * @throws Fault of the config when only a person can mend it, of the disk when the disk refuses or the file is damaged
  */
-export function openForWriting(dataDir: string, now: number): Files {
-  const opened: Database[] = [];
-  const open = (file: string, timeout: number) => {
-    const db = new SqliteDatabase(join(dataDir, file), { timeout });
-    opened.push(db);
-    return db;
-  };
+export function openForWriting({ path: dataDir, isOwn }: Folder, now: number): Database {
+  const path = join(dataDir, DATABASE_FILE);
+  let db: Database | undefined;
   try {
-    makeFolder(dataDir);
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    const lock = open(LOCK_FILE, LOCK_WAIT_MS);
-    takeLock(lock, dataDir);
-    const db = open(DATABASE_FILE, BUSY_WAIT_MS);
-    checkIdentity(db, join(dataDir, DATABASE_FILE));
+    checkFiles(path, isOwn);
+    db = new SqliteDatabase(path, { timeout: BUSY_WAIT_MS });
+    checkIdentity(db, path, isOwn);
     // Page size and auto_vacuum take effect in a file that has no page yet, so they come before the journal mode.
     db.pragma(`page_size = ${PAGE_BYTES}`);
     db.pragma('auto_vacuum = INCREMENTAL');
@@ -62,11 +83,49 @@ export function openForWriting(dataDir: string, now: number): Files {
     db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
     db.pragma(`cache_size = -${CACHE_KIB}`);
     migrate(db, newStream(), now);
-    return { db, lock };
+    checkBasics(db);
+    return db;
   } catch (error) {
-    for (const db of opened) db.close();
-    throw openFault(error, dataDir);
+    db?.close();
+    throw openFault(asDamage(error), dataDir);
   }
+}
+
+/**
+ * What SQLite does not tell, or not as damage: fields of the header that are always the same, a WAL without its
+ * database, and transactions behind a damaged place of the WAL.
+ */
+function checkFiles(path: string, isOwn: boolean): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0 && wal > 0) throw damage(`${path} is gone, and its WAL is not`);
+  if (isOwn && size > 0 && !startsLikeOurs(path)) throw damage(`${path} does not start like an outbox`);
+  if (isWalDamaged(`${path}-wal`)) throw damage(`${path}-wal is damaged in its middle`);
+}
+
+/** Name, page size, WAL mode and the four constants behind them (https://www.sqlite.org/fileformat2.html#the_database_header). */
+function startsLikeOurs(path: string): boolean {
+  const start = Buffer.alloc(24);
+  const handle = openSync(path, 'r');
+  try {
+    readSync(handle, start);
+  } finally {
+    closeSync(handle);
+  }
+  const modes = start.subarray(18, 20);
+  const isName = start.toString('latin1', 0, 16) === 'SQLite format 3\0';
+  // A start that was killed early leaves it without WAL mode.
+  const isMode = modes.every((mode) => mode === 1 || mode === 2);
+  return isName && start.readUInt16BE(16) === PAGE_BYTES && isMode && start.readUInt32BE(20) === 0x00402020;
+}
+
+/** What every outbox has, and SQLite does not look at. */
+function checkBasics(db: Database): void {
+  const encoding = db.pragma('encoding', { simple: true });
+  const vacuum = db.pragma('auto_vacuum', { simple: true });
+  const stream = db.prepare("SELECT value FROM meta WHERE key = 'stream'").pluck().get();
+  if (encoding !== 'UTF-8' || vacuum !== 2) throw damage(`its header says ${encoding}, auto_vacuum ${vacuum}`);
+  if (!isStream(stream)) throw damage('it has lost its stream');
 }
 
 /**
@@ -134,6 +193,11 @@ function readFault(error: unknown, path: string, dataDir: string): unknown {
     });
   }
   return openFault(error, dataDir);
+}
+
+/** Whether it is a name that `newStream` could have made. */
+export function isStream(value: unknown): value is string {
+  return typeof value === 'string' && STREAM_PATTERN.test(value);
 }
 
 /** 80 random bits in base32: no two databases of a fleet share a stream. */

@@ -2,7 +2,11 @@ import { codeOf, Fault, messageOf } from '../errors.ts';
 
 /** Result codes (https://www.sqlite.org/rescode.html) and errno names that pass once the disk is well again. */
 const PASSING = /^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|NOMEM)|ENOSPC|EIO|EDQUOT|EROFS)/;
-const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)/;
+/** Ids and names are given once, so that only a damaged table can refuse one. */
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|CONSTRAINT|MISMATCH)/;
+const UNREADABLE = /^SQLITE_IOERR_(READ|SHORT_READ|CORRUPTFS)/;
+/** A schema that is not what its version says. */
+const UNKNOWN_SCHEMA = /^SQLITE_ERROR$/;
 const NO_ROOM = /^(SQLITE_FULL|ENOSPC|EDQUOT)/;
 const NOT_ALLOWED = /^(EACCES|EPERM|EROFS|SQLITE_(READONLY|CANTOPEN|PERM|AUTH))/;
 
@@ -32,6 +36,16 @@ export function diskFault(error: unknown, dataDir: string): DiskFault | undefine
 /** What reads as no version has written it. */
 export function damage(message: string): Error {
   return Object.assign(new Error(message), { code: 'SQLITE_CORRUPT' });
+}
+
+/** Whether a fault says that the disk does not give what is on it: a bad sector, unless it passes. */
+export function isUnreadable(error: unknown): boolean {
+  return UNREADABLE.test(codeOf(error) ?? '');
+}
+
+/** While it is opened, tables that are missing or of another shape are damage, too; all else comes back as it is. */
+export function asDamage(error: unknown): unknown {
+  return UNKNOWN_SCHEMA.test(codeOf(error) ?? '') ? damage(messageOf(error)) : error;
 }
 
 /** Whether a fault says that the database itself is damaged. */

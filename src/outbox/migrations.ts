@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { Fault } from '../errors.ts';
+import { damage } from './disk-faults.ts';
 
 /** `edgw` in the header of the file (https://www.sqlite.org/fileformat2.html#application_id). */
 export const APPLICATION_ID = 0x65646777;
@@ -69,21 +70,26 @@ const MIGRATIONS: readonly string[] = [
 /** The schema that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** No program will ever write such a version: it is damaged. */
+const MAX_VERSION = 1000;
+
 /**
  * Refuses a file that is not an outbox or that a newer program wrote, before anything in it is touched.
- * @throws Fault of the config
+ * @throws Fault of the config; Error of a damaged database for a foreign file in a folder that is the gateway's own
  */
-export function checkIdentity(db: Database, path: string): void {
+export function checkIdentity(db: Database, path: string, isOwn = false): void {
   const applicationId = db.pragma('application_id', { simple: true });
   const version = db.pragma('user_version', { simple: true }) as number;
   const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
   // A start that was killed before its first transaction leaves a file without an identity, but without tables too.
   const fresh = applicationId === 0 && version === 0 && tables === 0;
   if (!fresh && applicationId !== APPLICATION_ID) {
+    if (isOwn) throw damage(`${path} is a database of another program`);
     throw new Fault('config', `${path} is a database of another program`, {
       hint: 'point gateway.dataDir at a folder of the gateway’s own',
     });
   }
+  if (version > MAX_VERSION) throw damage(`its schema is ${version}`);
   if (version > SCHEMA_VERSION) {
     throw new Fault(
       'config',

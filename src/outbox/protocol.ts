@@ -1,7 +1,7 @@
 import { Fault, type FaultOf } from '../errors.ts';
 import type { Cursor } from '../observation.ts';
-import type { SalvageReport } from './adopt.ts';
 import type { Append, Budget, Claim, LaneStats, OutboxStats, Recall, StoredBatch } from './outbox.ts';
+import type { Recovered } from './recovery.ts';
 
 /** What the main thread asks of the worker, and what it answers. One answer for each request, in their order. */
 
@@ -49,7 +49,10 @@ export interface CommitReply {
 }
 
 export interface Calls {
-  open: { request: { dataDir: string; now: number }; reply: { stream: string; report?: SalvageReport } };
+  open: {
+    request: { dataDir: string; now: number; machines: readonly string[] };
+    reply: { stream: string } & Omit<Recovered, 'store'>;
+  };
   commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
   tidy: { request: { terms: Terms }; reply: Pressure };
   claim: { request: { claim: Claim; now: number }; reply: StoredBatch[] };

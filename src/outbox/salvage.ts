@@ -1,17 +1,24 @@
-import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
-import { codeOf } from '../errors.ts';
-import { ID_PATTERN, KINDS } from '../wire/contract.ts';
+import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
+import { type Cell, cellsOf, isBodyRecord, type Payload, payloadAt, recordOf, wholePayload } from './cells.ts';
 import { decodeBody } from './codec.ts';
-import { type ChannelRow, LANE_CODES } from './statements.ts';
+import { isStream } from './database.ts';
+import { PageFile } from './page-file.ts';
+import { Places } from './places.ts';
+import { LANE_CODES } from './statements.ts';
+import { PAGE_BYTES } from './wal.ts';
 
-/** Rows that are read at once where all is well. */
-const PAGE_ROWS = 512;
-/** Failed questions after which the rest of a table counts as lost: a page holds about 80 rows. */
-const MAX_FAILURES = 500_000;
-/** The same while nothing of the table was read: then its root is gone. */
-const MAX_VAIN_FAILURES = 2000;
-/** Ids that are looked through where the highest cannot be read. */
-const BLIND_IDS = 1_000_000;
+/** Columns of `batches` in every schema. */
+const BATCH_COLUMNS = 13;
+
+/** A channel of a damaged database. */
+export interface WreckChannel {
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly stream: string;
+  /** null where only its name can be read */
+  readonly nextSeq: number | null;
+  readonly removed: number;
+}
 
 /** A batch of a damaged database. */
 export interface SalvagedBatch {
@@ -24,167 +31,167 @@ export interface SalvagedBatch {
   readonly synced: number;
   readonly storedAt: number;
   readonly isDelivered: boolean;
-  /** null: it cannot be read, or its checksum is wrong */
+  /** null: it was delivered, it cannot be read, or its checksum is wrong */
   readonly body: Buffer | null;
 }
 
-type Row = Omit<SalvagedBatch, 'isDelivered' | 'body'> & { readonly id: number; readonly deliveredAt: number | null };
-
-/** What a damaged database still tells. */
+/**
+ * What a damaged database still tells. Every page is looked at, whatever points at it, and rows are known by their shape:
+ * damage costs what is on the damaged pages, also where it is the root of a table or the schema itself.
+ */
 export class Wreck implements Disposable {
-  readonly #db: Database;
-  #failures = 0;
+  readonly #file: PageFile;
+  readonly #batches = new Places();
+  readonly #bodies = new Places();
+  readonly #channels = new Map<number, WreckChannel | Omit<WreckChannel, 'stream'>>();
+  /** From the index: of channels whose rows cannot be read. */
+  readonly #names = new Map<number, WreckChannel>();
+  readonly #cursors = new Map<string, string>();
+  #stream: string | undefined;
 
-  /** @throws SqliteError when not even its header can be read */
+  /** Reads the whole file once. @throws what the file system throws, but for a file or pages that cannot be read */
   constructor(path: string) {
-    this.#db = new SqliteDatabase(path, { fileMustExist: true });
+    this.#file = new PageFile(path);
     try {
-      // Nothing is mended here, and nothing is written.
-      this.#db.pragma('query_only = ON');
-      this.#db.prepare('SELECT name FROM sqlite_schema').all();
+      for (const { page, bytes } of this.#file.treePages()) {
+        const { offsets, isTable } = cellsOf(page, bytes);
+        for (const offset of offsets) this.#look(payloadAt(bytes, offset, isTable), page * PAGE_BYTES + offset);
+      }
     } catch (error) {
-      this.#db.close();
+      this.#file[Symbol.dispose]();
       throw error;
     }
   }
 
   [Symbol.dispose](): void {
-    this.#db.close();
+    this.#file[Symbol.dispose]();
   }
 
-  /** undefined where it cannot be read */
-  get stream(): string | undefined {
-    return this.#try(() => this.#db.prepare("SELECT value FROM meta WHERE key = 'stream'").pluck().get() as string);
+  /** By the number that their batches have. */
+  channels(): ReadonlyMap<number, WreckChannel> {
+    const stream = this.#stream;
+    const own = [...this.#channels].flatMap(([id, channel]) => {
+      if ('stream' in channel) return [[id, channel] as const];
+      return stream === undefined ? [] : [[id, { ...channel, stream }] as const];
+    });
+    return new Map([...this.#names, ...own]);
   }
 
-  channels(): ChannelRow[] {
-    const hasStream = this.#try(() => this.#db.pragma('user_version', { simple: true }) as number) !== 1;
-    const stream = hasStream ? 'stream' : "(SELECT value FROM meta WHERE key = 'stream')";
-    const sql = `SELECT id, machine, kind, ${stream} AS stream, next_seq AS nextSeq, removed FROM channels`;
-    const rows = this.#each<ChannelRow>('channels', sql);
-    if (rows.length === 0 && hasStream) rows.push(...this.#namesOfChannels());
-    return rows.filter(
-      ({ machine, kind, stream: own, nextSeq, removed }) =>
-        typeof machine === 'string' &&
-        ID_PATTERN.test(machine) &&
-        KINDS.includes(kind) &&
-        typeof own === 'string' &&
-        Number.isSafeInteger(nextSeq) &&
-        Number.isSafeInteger(removed) &&
-        removed >= 0 &&
-        nextSeq > removed,
-    );
+  /** By machine, as JSON text. */
+  get cursors(): ReadonlyMap<string, string> {
+    return this.#cursors;
   }
 
-  /** Cursors by machine, as JSON text. */
-  cursors(): ReadonlyMap<string, string> {
-    const rows = this.#try(
-      () => this.#db.prepare('SELECT machine, cursor FROM cursors').all() as { machine: string; cursor: string }[],
-    );
-    return new Map((rows ?? []).filter(({ cursor }) => isJson(cursor)).map(({ machine, cursor }) => [machine, cursor]));
-  }
-
-  /** Batches by rising id; around pages that cannot be read. */
+  /** By rising id. */
   *batches(): Generator<SalvagedBatch> {
-    const columns = 'id, channel, seq, lane, t0, count, synced, stored_at AS storedAt, delivered_at AS deliveredAt';
-    const bodyOf = this.#try(() => this.#db.prepare('SELECT body FROM bodies WHERE id = ?').pluck()) as
-      | Statement<[number], Buffer>
-      | undefined;
-    for (const { id, deliveredAt, ...row } of this.#rows<Row>('batches', `SELECT ${columns} FROM batches`)) {
-      if (!isWritten(row)) continue;
-      const isDelivered = deliveredAt !== null;
-      const body = isDelivered ? null : this.#try(() => sound(bodyOf?.get(id)));
-      yield { ...row, isDelivered, body: body ?? null };
+    const page = Buffer.alloc(PAGE_BYTES);
+    for (const { id, places } of this.#batches.entries()) {
+      const rows = places.flatMap((place) => batchOf(recordOf(this.#payload(place, page)?.local)) ?? []);
+      // A page that was given up may still have the row as it once was.
+      const row = rows.find(({ isDelivered }) => isDelivered) ?? rows[0];
+      if (row !== undefined) yield { ...row, body: row.isDelivered ? null : this.#body(id) };
     }
   }
 
-  /** The index over the names outlives the table; where the numbering ends is not known then. */
-  #namesOfChannels(): ChannelRow[] {
-    const sql = 'SELECT id, machine, kind, stream FROM channels INDEXED BY sqlite_autoindex_channels_1';
-    const names = this.#try(
-      () => this.#db.prepare(`${sql} WHERE machine > ''`).all() as Omit<ChannelRow, 'nextSeq' | 'removed'>[],
-    );
-    return (names ?? []).map((name) => ({ ...name, nextSeq: 1, removed: 0 }));
-  }
-
-  #each<R extends { id: number }>(table: string, sql: string): R[] {
-    return [...this.#rows<R>(table, sql)];
-  }
-
-  /** Rows of a table by rising id. A range that fails is halved until what can be read of it is read. */
-  *#rows<R extends { readonly id: number }>(table: string, select: string): Generator<R> {
-    const page = this.#try(
-      () =>
-        this.#db.prepare(`${select} WHERE id > ? AND id <= ? ORDER BY id LIMIT ${PAGE_ROWS}`) as unknown as Statement<
-          [number, number],
-          R
-        >,
-    );
-    if (page === undefined) return;
-    const highest = this.#try(() => this.#db.prepare(`SELECT max(id) FROM ${table}`).pluck().get() as number | null);
-    const before = this.#failures;
-    let isVain = true;
-    const ranges: [after: number, upTo: number][] = [[0, highest === undefined ? BLIND_IDS : (highest ?? 0)]];
-    for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
-      const [after, upTo] = range;
-      const failures = this.#failures - before;
-      if (upTo <= after || failures > (isVain ? MAX_VAIN_FAILURES : MAX_FAILURES)) continue;
-      const rows = this.#try(() => page.all(after, upTo));
-      if (rows === undefined) {
-        const middle = Math.floor((after + upTo) / 2);
-        if (upTo - after > 1) ranges.push([middle, upTo], [after, middle]);
-        continue;
-      }
-      isVain &&= rows.length === 0;
-      yield* rows;
-      const last = rows.at(-1)?.id;
-      if (rows.length === PAGE_ROWS && last !== undefined) ranges.push([last, upTo]);
+  #look(payload: Payload | undefined, place: number): void {
+    if (payload === undefined) return;
+    const { rowid, local, overflow } = payload;
+    if (rowid === undefined) this.#lookAtIndex(recordOf(overflow === 0 ? local : this.#whole(payload)));
+    else if (isBodyRecord(local)) this.#bodies.add(rowid, place);
+    else if (overflow === 0) {
+      const record = recordOf(local);
+      if (batchOf(record) !== undefined) this.#batches.add(rowid, place);
+      else if (record !== undefined) this.#lookAtChannel(rowid, record);
     }
   }
 
-  /** undefined where SQLite cannot read. @throws what is no fault of the file */
-  #try<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (codeOf(error)?.startsWith('SQLITE_') !== true) throw error;
-      this.#failures += 1;
-      return undefined;
+  #lookAtChannel(id: number, [first, machine, kind, ...rest]: readonly Cell[]): void {
+    const [nextSeq, removed, ...more] = rest.length === 2 ? rest : rest.slice(1);
+    if (first !== null || more.length > 0 || !isName(machine, kind)) return;
+    if (!isCount(nextSeq) || !isCount(removed) || nextSeq <= removed) return;
+    const channel = { machine: machine as string, kind: kind as Kind, nextSeq, removed };
+    // Before schema 2 all channels are of the database's own stream.
+    if (rest.length === 2) this.#channels.set(id, channel);
+    else if (isStream(rest[0])) this.#channels.set(id, { ...channel, stream: rest[0] });
+  }
+
+  /** Rows of tables without a rowid are in an index, too. */
+  #lookAtIndex(record: readonly Cell[] = []): void {
+    const [first, second, third, id] = record;
+    if (record.length === 2 && typeof first === 'string' && typeof second === 'string') {
+      if (first === 'stream' && isStream(second)) this.#stream = second;
+      else if (ID_PATTERN.test(first) && isObject(second)) this.#cursors.set(first, second);
+    } else if (record.length === 4 && typeof id === 'number' && isName(first, second) && isStream(third)) {
+      const names = { machine: first as string, kind: second as Kind, stream: third };
+      this.#names.set(id, { ...names, nextSeq: null, removed: 0 });
     }
   }
-}
 
-/** Whether a row is as some version has written it: bytes of a damaged page may read as anything. */
-function isWritten({ channel, seq, lane, t0, count, synced, storedAt }: Omit<Row, 'id' | 'deliveredAt'>): boolean {
-  const isSound = [channel, seq, t0, count, storedAt].every(Number.isSafeInteger) && seq > 0 && count >= 0;
-  return isSound && Object.values<number>(LANE_CODES).includes(lane) && (synced === 0 || synced === 1);
-}
-
-/** undefined: not even its header can be read */
-export function openWreck(file: string): Wreck | undefined {
-  try {
-    return new Wreck(file);
-  } catch (error) {
-    if (codeOf(error)?.startsWith('SQLITE_') !== true) throw error;
-    return undefined;
-  }
-}
-
-/** The body, if its checksum holds and it is JSON. */
-function sound(body: Buffer | undefined): Buffer | null {
-  if (!Buffer.isBuffer(body)) return null;
-  try {
-    return isJson(decodeBody(body)) ? body : null;
-  } catch {
-    // Not zstd, or its checksum is wrong.
+  #body(id: number): Buffer | null {
+    const page = Buffer.alloc(PAGE_BYTES);
+    for (const place of this.#bodies.of(id)) {
+      const payload = this.#payload(place, page);
+      const body = recordOf(this.#whole(payload))?.[1];
+      if (Buffer.isBuffer(body) && isSound(body)) return body;
+    }
     return null;
   }
+
+  #payload(place: number, page: Buffer): Payload | undefined {
+    return this.#file.read(Math.floor(place / PAGE_BYTES), page)
+      ? payloadAt(page, place % PAGE_BYTES, true)
+      : undefined;
+  }
+
+  #whole(payload: Payload | undefined): Buffer | undefined {
+    const page = Buffer.alloc(PAGE_BYTES);
+    return payload && wholePayload(payload, (next) => (this.#file.read(next, page) ? page : undefined));
+  }
 }
 
-function isJson(text: string): boolean {
+/** A row as some version has written it: bytes of a damaged page may read as anything. */
+function batchOf(record: readonly Cell[] | undefined): Omit<SalvagedBatch, 'body'> | undefined {
+  if (record?.length !== BATCH_COLUMNS) return undefined;
+  const [first, channel, seq, lane, t0, count, synced, bytes, storedAt, deliveredAt] = record;
+  const isWritten = first === null && isCount(channel) && isCount(seq) && isCount(count) && isCount(bytes) && seq > 0;
+  if (!isWritten || !Number.isSafeInteger(t0) || !Number.isSafeInteger(storedAt)) return undefined;
+  if (!Object.values<Cell | undefined>(LANE_CODES).includes(lane) || (synced !== 0 && synced !== 1)) return undefined;
+  if (deliveredAt !== null && !Number.isSafeInteger(deliveredAt)) return undefined;
+  return {
+    channel,
+    seq,
+    lane: lane as number,
+    t0: t0 as number,
+    count,
+    synced,
+    storedAt: storedAt as number,
+    isDelivered: deliveredAt !== null,
+  };
+}
+
+function isCount(value: Cell | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isName(machine: Cell | undefined, kind: Cell | undefined): boolean {
+  return typeof machine === 'string' && ID_PATTERN.test(machine) && KINDS.includes(kind as Kind);
+}
+
+/** Its checksum holds and it is JSON. */
+function isSound(body: Buffer): boolean {
   try {
-    JSON.parse(text);
+    JSON.parse(decodeBody(body));
     return true;
+  } catch {
+    // Not zstd, or its checksum is wrong.
+    return false;
+  }
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
   } catch {
     return false;
   }

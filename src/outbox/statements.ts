@@ -101,6 +101,10 @@ export function writerStatements(db: Database) {
       'INSERT INTO channels (machine, kind, stream, next_seq, removed) VALUES (?, ?, ?, ?, ?)',
     ),
     seqs: db.prepare('SELECT seq FROM batches WHERE channel = ?').pluck() as Statement<[channel: number], number>,
+    keptOf: db.prepare('SELECT count(*) FROM batches WHERE channel = ?').pluck() as Statement<
+      [channel: number],
+      number
+    >,
     saveNextSeq: one<[nextSeq: number, channel: number]>('UPDATE channels SET next_seq = ? WHERE id = ?'),
     setRemoved: one<[removed: number, channel: number]>('UPDATE channels SET removed = ? WHERE id = ?'),
     addRemoved: one<[removed: number, channel: number]>('UPDATE channels SET removed = removed + ? WHERE id = ?'),

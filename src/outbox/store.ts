@@ -1,12 +1,13 @@
 import { statfsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import type { Cursor } from '../observation.ts';
+import { SeqRanges } from '../seq-ranges.ts';
 import type { Kind } from '../wire/contract.ts';
-import { ChannelWreck, eventsOf, gapsOf, lostPlace, type SalvageReport } from './adopt.ts';
 import type { Books, Channel } from './books.ts';
 import { decodeBody, encodeBody } from './codec.ts';
-import { DATABASE_FILE, type Files, openForWriting } from './database.ts';
-import { damage, isDamage, openFault } from './disk-faults.ts';
+import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
+import { asDamage, damage, openFault } from './disk-faults.ts';
 import {
   type Append,
   type Budget,
@@ -19,7 +20,6 @@ import {
   whenFullOf,
 } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
-import { isMarkedDamaged, setAside } from './quarantine-files.ts';
 import {
   bytesInUse,
   bytesToDelete,
@@ -31,7 +31,7 @@ import {
   SLICE_BATCHES,
   withinDisk,
 } from './retention.ts';
-import { openWreck, type SalvagedBatch, type Wreck } from './salvage.ts';
+import type { SalvagedBatch } from './salvage.ts';
 import { shed } from './shed.ts';
 import { replacement, split } from './split.ts';
 import {
@@ -49,10 +49,41 @@ const UNLIMITED_PAGES = 0xfffffffe;
 /** Batches that are given up at once, and how often in one transaction. */
 const SHED_BATCHES = 64;
 const SHED_ROUNDS = 8;
-/** Records of losses in one batch of events. */
-const GAPS_A_BATCH = 500;
 /** What may be given up, in this order: events and alerts are small, and say what was lost. */
 const SHEDDABLE: readonly Kind[] = ['telemetry', 'rollup'];
+
+interface ChannelName {
+  readonly machine: string;
+  readonly kind: Kind;
+  readonly stream: string;
+}
+
+interface NumberedChannel extends ChannelName {
+  /** Above every seq that was given. */
+  readonly nextSeq: number;
+}
+
+/** A batch that was salvaged, with the channel that it keeps. */
+export interface Adopted {
+  readonly channel: NumberedChannel;
+  readonly batch: SalvagedBatch & { readonly body: Buffer };
+}
+
+/** What becomes durable together of a damaged database. */
+export interface Adoption {
+  readonly batches: readonly Adopted[];
+  /** Channels of which nothing more will come. */
+  readonly numbering?: readonly NumberedChannel[];
+  /** JSON text by machine; taken where there is none. */
+  readonly cursors?: ReadonlyMap<string, string>;
+  readonly events?: readonly NewBatch[];
+}
+
+/** The two files of a running gateway. */
+interface Files {
+  readonly db: Database;
+  readonly lock: Database;
+}
 
 /**
  * The database behind the outbox, synchronous. A call that writes is one transaction: on the disk when it returns,
@@ -79,145 +110,73 @@ export class Store {
    * @throws Fault of the config or of the disk
    */
   static open(dataDir: string, now: number): Store {
-    const files = openForWriting(dataDir, now);
+    const folder = takeFolder(dataDir);
     try {
-      const sql = writerStatements(files.db);
-      return new Store(files, sql, readBooks(sql));
+      return Store.in(folder, now);
     } catch (error) {
-      files.db.close();
-      files.lock.close();
-      throw openFault(error, dataDir);
+      leaveFolder(folder, error);
+      throw error;
     }
   }
 
   /**
-   * Opens the outbox of a folder. A damaged one is set aside, and what can be read of it is taken into a new one, with
-   * another stream; `report` says so.
+   * Opens the outbox of a folder that was taken; closing it lets the folder go.
    * @throws Fault of the config or of the disk
    */
-  static openOrSalvage(dataDir: string, now: number): { store: Store; report?: SalvageReport } {
+  static in(folder: Folder, now: number): Store {
+    const db = openForWriting(folder, now);
     try {
-      if (!isMarkedDamaged(dataDir)) return { store: Store.open(dataDir, now) };
+      const sql = writerStatements(db);
+      return new Store({ db, lock: folder.lock }, sql, readBooks(sql));
     } catch (error) {
-      if (!isDamage(error)) throw error;
-    }
-    // Another gateway's database is not touched: opening has looked at the lock before it found the damage.
-    const file = join(setAside(dataDir, now), DATABASE_FILE);
-    const store = Store.open(dataDir, now);
-    try {
-      return { store, report: store.salvage(file, now) };
-    } catch (error) {
-      store.close();
-      throw openFault(error, dataDir);
+      db.close();
+      throw openFault(asDamage(error), folder.path);
     }
   }
 
-  /**
-   * Takes over what is undelivered in a damaged database and is not here yet, with its identity; tells what is lost as gaps of
-   * the machines. A cursor is taken over where there is none. Whole batches only; may be repeated.
-   */
-  salvage(file: string, now: number, onProgress: (batches: number) => void = () => undefined): SalvageReport {
-    const wreck = openWreck(file);
-    if (wreck === undefined) return { file, batches: 0, observations: 0, lost: null, withoutCursor: [] };
-    try {
-      return this.#takeOver(wreck, file, now, onProgress);
-    } finally {
-      wreck[Symbol.dispose]();
-    }
+  /** The seqs that are here of a channel. */
+  seqsOf({ machine, kind, stream }: ChannelName): SeqRanges {
+    const seqs = new SeqRanges();
+    const channel = this.#books.find(machine, kind, stream);
+    if (channel !== undefined) for (const seq of this.#sql.seqs.iterate(channel.id)) seqs.add(seq);
+    return seqs;
   }
 
-  #takeOver(wreck: Wreck, file: string, now: number, onProgress: (batches: number) => void): SalvageReport {
-    const wrecks = new Map(wreck.channels().map((channel) => [channel.id, new ChannelWreck(channel)]));
-    const figures = { batches: 0, observations: 0 };
-    let waiting: { readonly wreck: ChannelWreck; readonly batch: SalvagedBatch }[] = [];
-    const known = new Map<ChannelWreck, Set<number>>();
-    const flush = () => {
-      this.#transaction((books) => {
-        for (const { wreck: from, batch } of waiting) this.#adopt(books, from, batch);
-        return this.#pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
-      });
-      waiting = [];
-      onProgress(figures.batches);
-    };
-    for (const batch of wreck.batches()) {
-      const from = wrecks.get(batch.channel);
-      if (from?.take(batch) !== true) continue;
-      const seqs = known.get(from) ?? this.#seqsOf(from);
-      known.set(from, seqs);
-      if (seqs.has(batch.seq)) continue;
-      figures.batches += 1;
-      figures.observations += batch.count;
-      waiting.push({ wreck: from, batch });
-      if (waiting.length >= SLICE_BATCHES) flush();
-    }
-    flush();
-    const cursors = wreck.cursors();
-    const booked = new Set([...wrecks.values()].map(({ channel }) => channel.machine));
-    const machines = [...new Set([...booked, ...cursors.keys()])];
-    const withoutCursor = machines.filter((machine) => !cursors.has(machine));
-    const unclear = machines.filter((machine) => !cursors.has(machine) || !booked.has(machine));
-    for (const one of wrecks.values()) one.end();
+  /** Stores what was salvaged, with its identity: whole, or not at all. */
+  adopt({ batches, numbering = [], cursors = new Map(), events = [] }: Adoption, now: number): void {
+    const bodies = events.map(({ body }) => encodeBody(body));
     this.#transaction((books) => {
-      for (const one of wrecks.values()) this.#settleNumbering(books, one);
-      for (const [machine, cursor] of cursors)
-        if (this.cursor(machine) === undefined) this.#sql.saveCursor.run(machine, cursor);
-      for (const machine of machines) this.#tellLosses(books, machine, [...wrecks.values()], unclear, now);
+      for (const one of batches) this.#adopt(books, one);
+      for (const one of numbering) this.#settleNumbering(books, one);
+      for (const [machine, cursor] of cursors) {
+        if (this.#sql.cursor.get(machine) === undefined) this.#sql.saveCursor.run(machine, cursor);
+      }
+      this.#append(books, { batches: events }, bodies, now);
       return this.#pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
     });
-    const lost = booked.size === 0 ? null : [...wrecks.values()].reduce((sum, one) => sum + one.lost, 0);
-    return { file, ...figures, lost, withoutCursor };
   }
 
-  #seqsOf({ channel: { machine, kind, stream } }: ChannelWreck): Set<number> {
-    const own = this.#books.find(machine, kind, stream);
-    return new Set(own === undefined ? [] : this.#sql.seqs.all(own.id));
-  }
-
-  #adopt(
-    books: Books,
-    { channel: from }: ChannelWreck,
-    { seq, lane: code, t0, count, synced, storedAt, body }: SalvagedBatch,
-  ): void {
-    if (body === null) return;
-    const { machine, kind, stream } = from;
+  #adopt(books: Books, { channel: { machine, kind, stream, nextSeq }, batch }: Adopted): void {
+    const { seq, lane: code, t0, count, synced, storedAt, body } = batch;
     let channel = books.find(machine, kind, stream);
     if (channel === undefined) {
-      const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, from.nextSeq, 0);
-      channel = books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq: from.nextSeq, backlog: 0 });
+      const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, nextSeq, 0);
+      channel = books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq, backlog: 0 });
     }
-    const lane = laneOf(code);
     const id = books.takeId();
     this.#sql.insertBatch.run(id, channel.id, seq, code, t0, count, synced, body.length, storedAt);
     this.#sql.insertBody.run(id, body);
-    books.stored({ channel: channel.id, lane, count, bytes: body.length });
+    books.stored({ channel: channel.id, lane: laneOf(code), count, bytes: body.length });
   }
 
-  /** What of a channel that was taken over is not there counts as removed: its numbering is told by gaps. */
-  #settleNumbering(books: Books, { channel: { machine, kind, stream }, nextSeq }: ChannelWreck): void {
+  /** What of a channel that was taken over is not there counts as removed: gaps tell what is missing. */
+  #settleNumbering(books: Books, { machine, kind, stream, nextSeq }: NumberedChannel): void {
     const channel = books.find(machine, kind, stream);
-    if (channel === undefined || stream === this.stream) return;
-    const kept = this.#sql.seqs.all(channel.id).length;
-    channel.nextSeq = nextSeq;
-    this.#sql.saveNextSeq.run(nextSeq, channel.id);
+    if (channel === undefined) return;
+    const kept = this.#sql.keptOf.get(channel.id) as number;
+    channel.nextSeq = Math.max(channel.nextSeq, nextSeq);
+    this.#sql.saveNextSeq.run(channel.nextSeq, channel.id);
     this.#sql.setRemoved.run(channel.nextSeq - 1 - kept, channel.id);
-  }
-
-  #tellLosses(
-    books: Books,
-    machine: string,
-    wrecks: readonly ChannelWreck[],
-    unclear: readonly string[],
-    now: number,
-  ): void {
-    const own = wrecks.filter(({ channel }) => channel.machine === machine);
-    const gaps = own.flatMap((one) => gapsOf(one, now));
-    // Of a machine without its numbering, or without its place, nobody knows what is missing.
-    const place = unclear.includes(machine) ? [lostPlace(own, now)] : [];
-    const all = [...gaps, ...place];
-    for (let i = 0; i < all.length; i += GAPS_A_BATCH) {
-      const batch = eventsOf(machine, all.slice(i, i + GAPS_A_BATCH), now);
-      this.#append(books, { batches: [batch] }, [encodeBody(batch.body)], now);
-    }
   }
 
   /** Of all that is appended. */
@@ -336,6 +295,11 @@ export class Store {
       db.close();
       lock.close();
     }
+  }
+
+  /** Closes the database as it is; the folder stays taken. */
+  abandon(): void {
+    this.#files.db.close();
   }
 
   #withinDisk({ now, budget }: Terms): Terms {

@@ -1,6 +1,6 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
-import { Fault } from '../errors.ts';
-import { diskFault, isDamage } from './disk-faults.ts';
+import { Fault, messageOf } from '../errors.ts';
+import { damage, diskFault, isDamage, isUnreadable } from './disk-faults.ts';
 import type { StoredBatch } from './outbox.ts';
 import {
   type Answer,
@@ -14,7 +14,11 @@ import {
   type Terms,
 } from './protocol.ts';
 import { markDamaged } from './quarantine-files.ts';
-import { Store } from './store.ts';
+import { openOrSalvage } from './recovery.ts';
+import type { Store } from './store.ts';
+
+/** How long the same question may fail because the disk does not give what is on it, before that counts as damage. */
+const UNREADABLE_MS = 60_000;
 
 /** A reply and the buffers that move with it. */
 interface Outcome {
@@ -29,23 +33,36 @@ interface Outcome {
 class OutboxWorker {
   #store: Store | undefined;
   #dataDir = '';
+  /** Since when a call fails for a page that the disk does not give. */
+  readonly #unreadableSince = new Map<Call, number>();
 
   handle(request: Request): Outcome {
     if (request.type === 'open') {
       this.#dataDir = request.dataDir;
-      const { store, report } = Store.openOrSalvage(request.dataDir, request.now);
+      const { store, reports, deleted } = openOrSalvage(request.dataDir, request.now, request.machines);
       this.#store = store;
-      return { value: { stream: store.stream, ...(report === undefined ? {} : { report }) } };
+      return { value: { stream: store.stream, reports, deleted } };
     }
     if (this.#store === undefined) throw new Error(`${request.type} before open`);
     try {
-      return this.#ask(this.#store, request);
+      const outcome = this.#ask(this.#store, request);
+      // A commit tells by itself.
+      if (request.type !== 'commit') this.#unreadableSince.delete(request.type);
+      return outcome;
     } catch (error) {
-      const found = diskFault(error, this.#dataDir);
+      const found = diskFault(this.#lastingly(request.type, error), this.#dataDir);
       // The next start sets it aside.
       if (found !== undefined && isDamage(found.fault)) markDamaged(this.#dataDir, found.fault.message);
       throw found?.fault ?? error;
     }
+  }
+
+  /** A bad sector does not heal: a page that stays unreadable is damaged. */
+  #lastingly(type: Call, error: unknown): unknown {
+    if (!isUnreadable(error)) return error;
+    const since = this.#unreadableSince.get(type) ?? performance.now();
+    this.#unreadableSince.set(type, since);
+    return performance.now() - since < UNREADABLE_MS ? error : damage(`a page stays unreadable: ${messageOf(error)}`);
   }
 
   #ask(store: Store, request: Exclude<Request, { type: 'open' }>): Outcome {
@@ -86,7 +103,9 @@ class OutboxWorker {
    */
   #commit(store: Store, { group, terms }: RequestOf<'commit'>): CommitReply {
     try {
-      return { marked: true, appended: true, pressure: store.commit(group, terms) };
+      const pressure = store.commit(group, terms);
+      this.#unreadableSince.delete('commit');
+      return { marked: true, appended: true, pressure };
     } catch (error) {
       const { fault, full } = this.#passing(error);
       const marks = { ...group, appends: [] };
@@ -104,8 +123,9 @@ class OutboxWorker {
 
   /** Rethrows what no retry can mend. */
   #passing(error: unknown): { fault: Fault; full: boolean } {
-    const found = diskFault(error, this.#dataDir);
-    if (found === undefined || !found.passing) throw error;
+    const lasting = this.#lastingly('commit', error);
+    const found = diskFault(lasting, this.#dataDir);
+    if (found === undefined || !found.passing) throw lasting;
     return found;
   }
 }

@@ -93,10 +93,11 @@ export const eventSchema = z.discriminatedUnion('type', [
     labels: z.record(z.string(), z.string()).optional().describe('as the gateway’s config has them'),
   }),
   z.looseObject({
-    type: z.literal('notice').describe('something a person should know; nothing was lost'),
+    type: z.literal('notice').describe('something a person should know; what was lost is told by gaps'),
     t: offset,
     code: z.string(),
     message: z.string(),
+    detail: detail.optional(),
   }),
 ]);
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
-import { openForReading, openForWriting } from '../../src/outbox/database.ts';
+import { openForReading, openForWriting, takeFolder } from '../../src/outbox/database.ts';
 import { SCHEMA_VERSION } from '../../src/outbox/migrations.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { batch, open } from './support.ts';
@@ -20,7 +20,8 @@ function sqlite(dataDir: string, sql: string): void {
 
 t.test('makes the folder, for the gateway and its group only, and the schema in it', async (t) => {
   const dataDir = join(t.testdir(), 'var', 'lib');
-  const { db, lock } = openForWriting(dataDir, NOW);
+  const folder = takeFolder(dataDir);
+  const db = openForWriting(folder, NOW);
   t.equal(statSync(dataDir).mode & 0o777, 0o750);
   const pragma = (name: string) => db.pragma(name, { simple: true });
   t.equal(pragma('user_version'), SCHEMA_VERSION);
@@ -29,7 +30,7 @@ t.test('makes the folder, for the gateway and its group only, and the schema in 
   t.equal(pragma('synchronous'), 2, 'FULL');
   t.equal(pragma('auto_vacuum'), 2, 'INCREMENTAL');
   db.close();
-  lock.close();
+  folder.lock.close();
 });
 
 t.test('a file that a start left without an identity is taken for a new one', async (t) => {
@@ -106,6 +107,6 @@ t.test('refuses, at once, a folder that the kernel does not make or that is a fi
     [file, 'is a file'],
     [join(file, 'below'), 'is a file'],
   ] as const) {
-    t.throws(() => openForWriting(dataDir, NOW), { of: 'config', message: new RegExp(what) }, dataDir);
+    t.throws(() => takeFolder(dataDir), { of: 'config', message: new RegExp(what) }, dataDir);
   }
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { type Run, SeqRanges } from '../../src/consumer/seq-ranges.ts';
-import { seededRandom } from '../support/random.ts';
-import { SEED } from './support.ts';
+import { type Run, SeqRanges } from '../src/seq-ranges.ts';
+import { SEED } from './consumer/support.ts';
+import { seededRandom } from './support/random.ts';
 
 const RUNS = 200;
 const HIGHEST = 60;

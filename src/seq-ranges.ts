@@ -29,6 +29,16 @@ export class SeqRanges {
     return this.#runs.at(-1)?.last;
   }
 
+  /** Ascending, with the times of their ends. */
+  get runs(): Iterable<Run> {
+    return this.#runs;
+  }
+
+  has(seq: number): boolean {
+    const run = this.#runs[this.#indexFrom(seq)];
+    return run !== undefined && run.first <= seq;
+  }
+
   /** Adds a number; false when it was there. Cheap for numbers that come in order. */
   add(seq: number, at = 0): boolean {
     return this.addRun({ first: seq, last: seq, from: at, to: at }) > 0;
