@@ -70,7 +70,9 @@ t.test('without an uplink status says why, and ends with 1', async (t) => {
   await broker[Symbol.asyncDispose]();
   await until('it is told', async () => {
     const { status, stdout } = await run(folder, ['status', '--config', 'gateway.yaml']);
-    return status === 1 && /uplink: (waiting|connecting) since [^:]*:[^:]*:[^:]*: .*(ECONNREFUSED|clos|broke)/i.test(stdout);
+    return (
+      status === 1 && /uplink: (waiting|connecting) since [^:]*:[^:]*:[^:]*: .*(ECONNREFUSED|clos|broke)/i.test(stdout)
+    );
   });
 });
 
