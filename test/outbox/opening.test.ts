@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,12 +47,15 @@ t.test('a file that a start left without an identity is taken for a new one', as
   }
 });
 
-t.test('another program’s database is refused and left as it was', async (t) => {
+t.test('another program’s database in a folder that no gateway has used is refused and left as it was', async (t) => {
   const dataDir = t.testdir();
   sqlite(dataDir, 'CREATE TABLE notes (text)');
   const before = readFileSync(join(dataDir, 'outbox.db'));
-  await t.rejects(open(t, dataDir), { of: 'config', message: /is a database of another program/ });
-  t.same(readFileSync(join(dataDir, 'outbox.db')), before);
+  for (const again of ['the first time', 'and again']) {
+    await t.rejects(open(t, dataDir), { of: 'config', message: /is a database of another program/ }, again);
+    t.same(readFileSync(join(dataDir, 'outbox.db')), before);
+    t.same(readdirSync(dataDir), ['outbox.db'], 'nothing stays behind');
+  }
 });
 
 t.test('a newer schema is refused with both versions named', async (t) => {
