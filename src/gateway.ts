@@ -1,5 +1,6 @@
 import { aborted, within } from './abort.ts';
-import { ClockSync, systemClock } from './clock.ts';
+import type { ClockQuality } from './clock.ts';
+import { ClockSync } from './clock-sync.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config, MachineConfig } from './config/schema.ts';
 import { gatewayCommands } from './control/commands.ts';
@@ -9,6 +10,7 @@ import { driverFolder } from './drivers/folder.ts';
 import { supervise } from './drivers/supervise.ts';
 import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
+import { bootId, GatewayClock } from './gateway-clock.ts';
 import { VitalSigns } from './health/vital-signs.ts';
 import type { Log } from './log.ts';
 import { openOutbox } from './outbox/client.ts';
@@ -52,7 +54,8 @@ export class Gateway {
   #modules: Setup['drivers'];
   readonly #options: GatewayOptions;
   readonly #log: Log;
-  readonly #clockSync = new ClockSync();
+  readonly #clock = new GatewayClock((ms) => this.#clockStepped(ms));
+  readonly #clockSync = new ClockSync((quality) => void this.#repairClock(quality));
   readonly #machines = new Map<string, RunningMachine>();
   #uplink: RunningUplink | undefined;
   /** Each driver is loaded once, so that its machines share what it holds. */
@@ -108,11 +111,16 @@ export class Gateway {
       budget: budgetOf(this.#config),
       machines: machines.map(({ id }) => id),
       log: this.#log.child({ part: 'outbox' }),
-      clock: systemClock,
+      clock: this.#clock,
+      steady: this.#clock.steady,
+      boot: bootId(),
     });
+    this.#clock.start(signal);
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
     const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
     this.#outbox = outbox;
+    this.#clock.startSteadyAt(outbox.storedUntil);
+    void this.#repairClock(this.#clockSync.quality);
     this.#startFlushing();
     this.#startUplink(outbox);
     await this.#startControl(outbox);
@@ -132,6 +140,7 @@ export class Gateway {
       version: this.#options.version,
       vitalSigns,
       config: () => this.#config,
+      clock: () => this.#clockSync.quality,
       forwarder: () => this.#uplink?.forwarder,
     });
     try {
@@ -149,10 +158,36 @@ export class Gateway {
     }, this.#config.buffer.flushInterval);
   }
 
+  /** Somebody set the clock: what comes after is stamped by the new time. */
+  #clockStepped(ms: number): void {
+    const direction = ms > 0 ? 'forward' : 'back';
+    this.#log.warn({ offset: ms }, `the clock was set ${direction} by ${(Math.abs(ms) / 1000).toFixed(3)} s`);
+    for (const { pipeline } of this.#machines.values()) pipeline.tell({ type: 'clock', t: Date.now(), offset: ms });
+    // Most often it was the time server, and then the time is right from now on.
+    void this.#clockSync.look();
+  }
+
+  /** Once the clock is known to be right, what it stamped before is corrected. */
+  async #repairClock(quality: ClockQuality): Promise<void> {
+    if (quality !== 'synced' || this.#outbox === undefined) return;
+    try {
+      // What the pipelines hold was stamped before.
+      for (const { pipeline } of this.#machines.values()) pipeline.flush();
+      const { moved, told } = await this.#outbox.repairClock(this.#clock.origin());
+      if (moved + told === 0) return;
+      this.#log.info(
+        { moved, told },
+        `the clock is synchronised: the times of ${moved} batches were corrected, ${told} that may be out already are told as events`,
+      );
+    } catch (error) {
+      this.#log.debug(`the times are not corrected yet: ${explain(error)}`);
+    }
+  }
+
   async #startMachine(config: MachineConfig, outbox: Outbox): Promise<void> {
     const log = this.#log.child({ machine: config.id });
     const folder = driverFolder(this.#config.gateway.dataDir, config.driver);
-    const context = { machine: config.id, log, clock: systemClock, folder };
+    const context = { machine: config.id, log, clock: this.#clock, folder };
     const driver = await this.#loadDriver(config)
       .then((create) => create(config, context))
       .catch(broken);
@@ -161,12 +196,13 @@ export class Gateway {
       labels: config.labels,
       outbox,
       whenFull: () => whenFullOf(budgetOf(this.#config), config.id),
-      clock: systemClock,
+      clock: this.#clock,
+      steady: this.#clock.steady,
       clockQuality: () => this.#clockSync.quality,
     });
     const abort = new AbortController();
     const cursor = await outbox.cursor(config.id);
-    const done = supervise({ driver, sink: pipeline, cursor, log, clock: systemClock }, abort.signal);
+    const done = supervise({ driver, sink: pipeline, cursor, log, clock: this.#clock }, abort.signal);
     this.#machines.set(config.id, { pipeline, abort, done });
   }
 
@@ -196,7 +232,8 @@ export class Gateway {
       identity: gateway,
       version: this.#options.version,
       log: this.#log.child({ part: 'uplink' }),
-      clock: systemClock,
+      clock: this.#clock,
+      steady: this.#clock.steady,
     });
     const abort = new AbortController();
     this.#uplink = { forwarder, abort, done: forwarder.run(abort.signal).catch(this.#broken.reject) };

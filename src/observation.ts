@@ -59,8 +59,8 @@ export const GAP_CAUSES = [
 ] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 
-/** A run of batches of one machine that will never come: `first` to `last`, both included. */
-export interface LostBatches {
+/** A run of batches of one machine: `first` to `last`, both included. */
+export interface BatchRun {
   readonly kind: string;
   readonly stream: string;
   readonly first: number;
@@ -80,7 +80,7 @@ export interface Gap {
   /** The protocol's own bounds, e.g. `{ fromSequence, toSequence, instanceId }`. */
   readonly detail?: { readonly [key: string]: Value };
   /** The batches that were lost, where they had a seq already: without it they would count as missing. */
-  readonly batches?: LostBatches;
+  readonly batches?: BatchRun;
 }
 
 /** The driver's way of reading changed. */
@@ -112,8 +112,20 @@ export interface Notice {
   readonly detail?: { readonly [key: string]: Value };
 }
 
+/** The gateway's clock was set, or is known to be right at last. What its machines stamp themselves is not concerned. */
+export interface ClockEvent {
+  readonly type: 'clock';
+  readonly t: number;
+  /** Milliseconds that it was set forward (negative: back). */
+  readonly offset: number;
+  /** Batches that were stamped by the clock as it was before. Left out: it was set just now. */
+  readonly batches?: BatchRun;
+  /** Whether their times were moved by `offset` before they were sent. False: who has them adds it to their times. */
+  readonly repaired?: boolean;
+}
+
 /** What is sent beside values, on the machine's `event` topic. `t` is when, in whole milliseconds since the epoch. */
-export type MachineEvent = Gap | DriverState | MachineModel | Notice;
+export type MachineEvent = Gap | DriverState | MachineModel | Notice | ClockEvent;
 
 /** What a driver yields at once. Observations are in the order in which the machine reported them. */
 export interface Reading {
@@ -121,4 +133,9 @@ export interface Reading {
   readonly events?: readonly MachineEvent[];
   /** Where to resume once this reading is durable. Left out: the last one stays. */
   readonly cursor?: Cursor;
+  /**
+   * `StampClock.origin` of the gateway's clock, where all times in here are the gateway's own: they are corrected when
+   * that clock turns out to have been wrong. Left out: they are the machine's.
+   */
+  readonly origin?: number;
 }

@@ -29,12 +29,13 @@ export const statusCommand: CommandModule<object, Place & { json: boolean }> = {
 
 /** For people. Pure. */
 export function statusText(status: GatewayStatus): string {
-  const { version, tenant, gateway, uptime, machines, uplink } = status;
+  const { version, tenant, gateway, uptime, machines, clock, uplink } = status;
   const since = uplink === null ? '' : ` since ${time(uplink.since)}`;
   const why = uplink?.error === undefined ? '' : `: ${uplink.error}`;
   return [
     `${tenant}/${gateway}: edge-gateway ${version}, up ${span(uptime)}, ${machines.length} machines\n`,
     `uplink: ${uplink === null ? 'is being replaced' : uplink.state}${since}${why}\n`,
+    ...(clock === 'synced' ? [] : ['clock: not synchronised; times are corrected once it is\n']),
     bufferText(status),
   ].join('');
 }

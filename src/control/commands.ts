@@ -1,3 +1,4 @@
+import type { ClockQuality } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { Fault } from '../errors.ts';
 import type { Forwarder, LaneStatus } from '../forwarder/forwarder.ts';
@@ -17,6 +18,8 @@ export interface GatewayStatus {
   /** Since the process was started. */
   readonly uptime: number;
   readonly machines: readonly string[];
+  /** Whether the gateway knows the time. */
+  readonly clock: ClockQuality;
   readonly uplink: UplinkStatus | null;
   readonly lanes: readonly LaneStatus[];
   readonly buffer: OutboxStats & BufferForecast;
@@ -25,6 +28,7 @@ export interface GatewayStatus {
 export interface GatewayParts {
   readonly version: string;
   readonly config: () => Config;
+  readonly clock: () => ClockQuality;
   readonly vitalSigns: VitalSigns;
   /** undefined: it is being replaced */
   readonly forwarder: () => Forwarder | undefined;
@@ -43,7 +47,7 @@ export function gatewayCommands(parts: GatewayParts): Readonly<Record<string, An
   };
 }
 
-async function statusOf({ version, config, vitalSigns, forwarder }: GatewayParts): Promise<GatewayStatus> {
+async function statusOf({ version, config, clock, vitalSigns, forwarder }: GatewayParts): Promise<GatewayStatus> {
   const { gateway, machines } = config();
   const uplink = forwarder();
   const { stats, ...forecast } = await vitalSigns.forecast();
@@ -53,6 +57,7 @@ async function statusOf({ version, config, vitalSigns, forwarder }: GatewayParts
     gateway: gateway.id,
     uptime: Math.round(process.uptime() * 1000),
     machines: machines.map(({ id }) => id),
+    clock: clock(),
     uplink: uplink?.status() ?? null,
     lanes: (await uplink?.lanes()) ?? [],
     buffer: { ...stats, ...forecast },

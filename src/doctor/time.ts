@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClockSync, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import { ClockSync } from '../clock-sync.ts';
 import type { Finding, Section } from './check.ts';
 import { time as duration, names } from './words.ts';
 

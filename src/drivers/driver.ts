@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Clock } from '../clock.ts';
+import type { StampClock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, Reading } from '../observation.ts';
 import type { DriverTools } from './toolbox.ts';
@@ -38,7 +38,8 @@ export interface DriverContext {
   /** Id of the machine, for messages. */
   readonly machine: string;
   readonly log: Log;
-  readonly clock: Clock;
+  /** Of the gateway. A reading whose times are all its own says so by `origin`. */
+  readonly clock: StampClock;
   /**
    * Absolute path of a folder for what must outlive a restart (certificates, caches): the driver's own, shared by its
    * machines. It need not exist: who writes first makes it.

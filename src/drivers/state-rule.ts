@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isSame } from '../expression/compile.ts';
-import { ExpressionError, parseExpression } from '../expression/expression.ts';
+import { parseExpression } from '../expression/expression.ts';
+import { ExpressionError } from '../expression/parse.ts';
 import type { Observation, Value } from '../observation.ts';
 
 /** The canonical states of a machine. */

@@ -54,9 +54,9 @@ export async function supervise(machine: Supervised, signal: AbortSignal): Promi
       const delay = backoff.next();
       const text = messageOf(error);
       const isConfig = error instanceof Fault && error.of === 'config';
-      if (text !== told.text || clock.now() - told.at >= REPEAT_LOG_MS) {
+      if (text !== told.text || performance.now() - told.at >= REPEAT_LOG_MS) {
         if (text !== told.text) sink.tell({ type: 'driver', t: clock.now(), state: 'failed', message: text });
-        told = { text, at: clock.now() };
+        told = { text, at: performance.now() };
         const next = isConfig ? 'The machine stays down until the config is mended and reloaded' : 'Trying again';
         log.error(error instanceof Fault ? {} : { err: error }, `${explain(error)}. ${next}.`);
       }
@@ -79,6 +79,8 @@ function logEvent(event: MachineEvent, log: Log): void {
       break;
     case 'notice':
       log.warn(event.message);
+      break;
+    case 'clock':
       break;
     case 'machine':
       log.info({ model: event.model }, `found, with ${Object.keys(event.signals).length} signals`);

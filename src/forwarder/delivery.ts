@@ -44,6 +44,7 @@ export interface DeliveryOptions {
   readonly suspects: Suspects;
   readonly quarantine: Quarantine;
   readonly replays: Replays;
+  /** Never set back; the one by which the outbox says when a batch was stored. */
   readonly clock: Clock;
   readonly backfill: {
     readonly order: BacklogOrder;

@@ -30,7 +30,10 @@ export interface ForwarderOptions {
   /** Of the gateway program, for the status message. */
   readonly version: string;
   readonly log: Log;
+  /** The wall clock. */
   readonly clock: Clock;
+  /** One that is never set back, by which the outbox says when a batch was stored; default: the same. */
+  readonly steady?: Clock;
   /** How often batches that were set aside are looked for, in milliseconds. */
   readonly returnCheckMs?: number;
   /** Source of the backoff’s jitter, 0 to 1. */
@@ -65,14 +68,16 @@ export class Forwarder {
   readonly #replays = new Replays(() => this.#delivery?.wake());
   readonly #sender: Sender;
   readonly #told: Told;
+  readonly #steady: Clock;
   #commands: Commands | undefined;
   #delivery: Delivery | undefined;
   #acknowledged = 0;
 
   constructor(options: ForwarderOptions) {
-    const { outbox, uplink, identity, version, log, clock, random } = options;
+    const { outbox, uplink, identity, version, log, clock, steady = clock, random } = options;
     this.#options = options;
-    this.#told = new Told(clock);
+    this.#steady = steady;
+    this.#told = new Told(steady);
     this.#uplink = new Uplink({
       config: uplink,
       identity,
@@ -82,7 +87,7 @@ export class Forwarder {
       ...(random === undefined ? {} : { random }),
     });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
-    this.#quarantine = new Quarantine(outbox, log, clock, this.#failed);
+    this.#quarantine = new Quarantine(outbox, log, steady, this.#failed);
     this.#sender = { tenant: identity.tenant, gateway: identity.id };
   }
 
@@ -119,10 +124,10 @@ export class Forwarder {
 
   /** What waits in each lane. @throws Fault when the outbox cannot be read */
   async lanes(): Promise<LaneStatus[]> {
-    const { outbox, clock } = this.#options;
+    const { outbox } = this.#options;
     const { backlog } = await outbox.stats();
     const progress: BacklogProgress = this.#delivery?.backlog ?? {
-      unclaimed: [{ after: 0, upTo: await outbox.boundary(clock.now() - LIVE_MS) }],
+      unclaimed: [{ after: 0, upTo: await outbox.boundary(this.#steady.now() - LIVE_MS) }],
       inHand: [],
       perSecond: 0,
     };
@@ -196,7 +201,7 @@ export class Forwarder {
       suspects: this.#suspects,
       quarantine: this.#quarantine,
       replays: this.#replays,
-      clock: this.#options.clock,
+      clock: this.#steady,
       backfill: uplink.backfill,
       acknowledged: () => {
         this.#acknowledged += 1;

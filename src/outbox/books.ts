@@ -94,6 +94,10 @@ export class Books {
     return channel;
   }
 
+  get nextId(): number {
+    return this.#nextId;
+  }
+
   /** The id of the next batch: ids only ever rise while the outbox is open, also when the last row was deleted. */
   takeId(): number {
     return this.#nextId++;
@@ -115,6 +119,11 @@ export class Books {
   shed(weight: Weight): void {
     this.channel(weight.channel).backlog -= 1;
     add(this.backlog[weight.lane], weight, -1);
+  }
+
+  /** An undelivered batch was written anew. */
+  resized(lane: Lane, bytes: number): void {
+    this.backlog[lane].bytes += bytes;
   }
 
   removed(weight: Weight): void {

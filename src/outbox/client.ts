@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { untilAborted } from '../abort.ts';
 import { Backoff, type BackoffRange } from '../backoff.ts';
@@ -21,7 +22,7 @@ import {
   type StoredBatch,
   type WhenFull,
 } from './outbox.ts';
-import { type CommitReply, faultFrom, type Pressure } from './protocol.ts';
+import { type CommitReply, faultFrom, type Pressure, type Terms } from './protocol.ts';
 import type { SalvageReport } from './take-over.ts';
 import { startWorker, type WorkerLink } from './worker-link.ts';
 
@@ -40,7 +41,12 @@ export interface OutboxOptions {
   /** Told of the loss where nothing of a damaged database can be read, not even whose batches it had. */
   readonly machines?: readonly string[];
   readonly log: Log;
+  /** The wall clock. */
   readonly clock: Clock;
+  /** One that is never set back, for order and age; default: the same. */
+  readonly steady?: Clock;
+  /** What differs from boot to boot; default: nothing outlives this process. */
+  readonly boot?: string | undefined;
 }
 
 /**
@@ -51,11 +57,12 @@ export interface OutboxOptions {
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const link = startWorker();
   try {
-    const { dataDir, machines = [], clock, log } = options;
-    const { stream, reports, deleted } = await link.call({ type: 'open', dataDir, machines, now: clock.now() });
+    const { dataDir, machines = [], clock, log, boot = randomUUID() } = options;
+    const now = clock.now();
+    const { reports, deleted, ...opened } = await link.call({ type: 'open', dataDir, machines, now, boot });
     for (const report of reports) log.warn(salvageText(report));
     if (deleted.length > 0) log.warn(`older damaged buffers were deleted from quarantine: ${deleted.join(', ')}`);
-    const outbox = new OutboxClient(options, link, stream);
+    const outbox = new OutboxClient(options, link, opened);
     outbox.start();
     return outbox;
   } catch (error) {
@@ -80,9 +87,11 @@ function salvageText(report: SalvageReport): string {
 /** The main thread's side: group commit, retries, timers and what callers wait for. */
 class OutboxClient implements Outbox {
   readonly stream: string;
+  readonly storedUntil: number;
   readonly #link: WorkerLink;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #steady: Clock;
   readonly #queue = new CommitQueue();
   /** By machine, of the newest append; it may still wait for its commit. */
   readonly #cursors = new Map<string, Cursor>();
@@ -101,12 +110,15 @@ class OutboxClient implements Outbox {
   #tidyTimer: NodeJS.Timeout | undefined;
   #troubled = false;
 
-  constructor({ budget, log, clock }: OutboxOptions, link: WorkerLink, stream: string) {
+  constructor(options: OutboxOptions, link: WorkerLink, opened: { stream: string; storedUntil: number }) {
+    const { budget, log, clock, steady = clock } = options;
     this.#budget = budget;
     this.#log = log;
     this.#clock = clock;
+    this.#steady = steady;
     this.#link = link;
-    this.stream = stream;
+    this.stream = opened.stream;
+    this.storedUntil = opened.storedUntil;
   }
 
   start(): void {
@@ -138,17 +150,17 @@ class OutboxClient implements Outbox {
 
   async claim(claim: Claim): Promise<StoredBatch[]> {
     this.#assertOpen();
-    return this.#link.call({ type: 'claim', claim, now: this.#clock.now() });
+    return this.#link.call({ type: 'claim', claim, now: this.#steady.now() });
   }
 
   async due(limit: number): Promise<StoredBatch[]> {
     this.#assertOpen();
-    return this.#link.call({ type: 'due', limit, now: this.#clock.now() });
+    return this.#link.call({ type: 'due', limit, now: this.#steady.now() });
   }
 
   async find(ids: readonly number[]): Promise<StoredBatch[]> {
     this.#assertOpen();
-    return this.#link.call({ type: 'find', ids, now: this.#clock.now() });
+    return this.#link.call({ type: 'find', ids, now: this.#steady.now() });
   }
 
   async boundary(before: number): Promise<number> {
@@ -168,15 +180,14 @@ class OutboxClient implements Outbox {
 
   async split(id: number, parts: number): Promise<boolean> {
     this.#assertOpen();
-    const terms = { now: this.#clock.now(), budget: this.#budget };
-    const isSplit = await this.#link.call({ type: 'split', id, parts, terms });
+    const isSplit = await this.#link.call({ type: 'split', id, parts, terms: this.#terms });
     if (isSplit) for (const listener of this.#listeners) listener(new Set(['live']));
     return isSplit;
   }
 
   async release(machine?: string): Promise<number> {
     this.#assertOpen();
-    return this.#link.call({ type: 'release', machine, now: this.#clock.now() });
+    return this.#link.call({ type: 'release', machine, now: this.#steady.now() });
   }
 
   async cursor(machine: string): Promise<Cursor | undefined> {
@@ -186,8 +197,22 @@ class OutboxClient implements Outbox {
 
   async stats(): Promise<OutboxStats> {
     this.#assertOpen();
-    const stats = await this.#link.call({ type: 'stats', now: this.#clock.now() });
+    const stats = await this.#link.call({ type: 'stats', now: this.#steady.now() });
     return { ...stats, maxBytes: this.#budget.maxBytes };
+  }
+
+  async repairClock(origin: number): Promise<{ moved: number; told: number }> {
+    this.#assertOpen();
+    await this.#committing;
+    const sum = { moved: 0, told: 0 };
+    for (let more = true; more; ) {
+      const slice = await this.#link.call({ type: 'repairClock', origin, terms: this.#terms });
+      sum.moved += slice.moved;
+      sum.told += slice.told;
+      more = slice.more;
+    }
+    if (sum.moved + sum.told > 0) for (const listener of this.#listeners) listener(new Set(['live']));
+    return sum;
   }
 
   async room(policy: WhenFull, signal: AbortSignal): Promise<void> {
@@ -226,6 +251,10 @@ class OutboxClient implements Outbox {
     }
   }
 
+  get #terms(): Terms {
+    return { now: this.#steady.now(), wall: this.#clock.now(), budget: this.#budget };
+  }
+
   #assertOpen(): void {
     if (this.#closing.signal.aborted) throw new Fault('us', 'the outbox is closed');
   }
@@ -247,8 +276,7 @@ class OutboxClient implements Outbox {
       const lastTry = this.#closing.signal.aborted;
       const taken = this.#queue.take();
       try {
-        const terms = { now: this.#clock.now(), budget: this.#budget };
-        const reply = await this.#link.call({ type: 'commit', group: taken.group, terms });
+        const reply = await this.#link.call({ type: 'commit', group: taken.group, terms: this.#terms });
         this.#book(taken, reply);
         if (reply.fault === undefined) continue;
         if (lastTry) this.#queue.rejectAll(faultFrom(reply.fault));
@@ -293,7 +321,7 @@ class OutboxClient implements Outbox {
 
   #tellShed({ thinned, dropped }: Pressure['shed']): void {
     this.#given = { thinned: this.#given.thinned + thinned, dropped: this.#given.dropped + dropped };
-    const now = this.#clock.now();
+    const now = this.#steady.now();
     if (this.#given.thinned + this.#given.dropped === 0 || now - this.#givenToldAt < SHED_TOLD_MS) return;
     const parts = [
       ...(this.#given.thinned > 0 ? [`${this.#given.thinned} observations were thinned to rollups of a minute`] : []),
@@ -314,8 +342,7 @@ class OutboxClient implements Outbox {
 
   async #tidy(): Promise<void> {
     try {
-      const terms = { now: this.#clock.now(), budget: this.#budget };
-      this.#take(await this.#link.call({ type: 'tidy', terms }));
+      this.#take(await this.#link.call({ type: 'tidy', terms: this.#terms }));
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       this.#tell(error as Fault);
@@ -343,10 +370,10 @@ class OutboxClient implements Outbox {
 }
 
 /** The database would refuse it and, with it, what other machines have in the same transaction. */
-function assertStorable({ machine, kind, lane, t0, count }: NewBatch): void {
+function assertStorable({ machine, kind, lane, t0, count, origin = 0 }: NewBatch): void {
   const sound = ID_PATTERN.test(machine) && KINDS.includes(kind) && LANES.includes(lane);
-  if (sound && Number.isSafeInteger(t0) && Number.isSafeInteger(count)) return;
-  throw new Fault('us', `not a batch: ${JSON.stringify({ machine, kind, lane, t0, count })}`);
+  if (sound && [t0, count, origin].every(Number.isSafeInteger)) return;
+  throw new Fault('us', `not a batch: ${JSON.stringify({ machine, kind, lane, t0, count, origin })}`);
 }
 
 function newRoom(): PromiseWithResolvers<void> {

@@ -65,6 +65,10 @@ const MIGRATIONS: readonly string[] = [
   DROP TABLE channels;
   ALTER TABLE channels_2 RENAME TO channels;
   `,
+  `
+  -- Batches of this boot that were stamped by a clock not known to be right, and how it was set (StampClock.origin).
+  CREATE TABLE stamps (id INTEGER PRIMARY KEY, origin INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** The schema that this program writes. */

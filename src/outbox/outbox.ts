@@ -16,6 +16,11 @@ export interface NewBatch {
   /** Observations or events in the body, for the books. */
   readonly count: number;
   readonly clock: ClockQuality;
+  /**
+   * `StampClock.origin` of the clock that stamped it, for times that are to be corrected once the clock is known to be
+   * right. Of use with `clock: 'unsynced'` only. In an event's body `from` and `to` are then of the same clock.
+   */
+  readonly origin?: number;
   /** JSON text: the value of the envelope's payload key (see `PAYLOAD_KEY` in wire/contract.ts). */
   readonly body: string;
 }
@@ -121,6 +126,8 @@ export interface OutboxStats {
 export interface Outbox {
   /** Made once with the database; part of every batch's identity. */
   readonly stream: string;
+  /** When its newest batch was committed, as it was opened; 0 when it has none. */
+  readonly storedUntil: number;
   /** Rejects when the outbox broke for good: the process should end, so that its service manager starts it again. */
   readonly failed: Promise<never>;
   append(entry: Append): Promise<void>;
@@ -156,6 +163,11 @@ export interface Outbox {
   /** Ends the hold of refused batches, of all machines or one, so that they are due now. Resolves to their number. */
   release(machine?: string): Promise<number>;
   stats(): Promise<OutboxStats>;
+  /**
+   * The clock is known to be right, with this `StampClock.origin`: what was stamped by another one in this boot, and not
+   * sent yet, is moved; events tell of that, and of what may have been sent. Takes what was appended before it as well.
+   */
+  repairClock(origin: number): Promise<{ readonly moved: number; readonly told: number }>;
   /** Whether the budget is used up by undelivered data, as far as a policy is concerned: stop pulling. */
   isFull(policy: WhenFull): boolean;
   /** Resolves when there is room for a policy; at once if there is. Rejects when `signal` aborts. */

@@ -1,5 +1,6 @@
 import { Fault, type FaultOf } from '../errors.ts';
 import type { Cursor } from '../observation.ts';
+import type { Repaired } from './clock-repair.ts';
 import type { Append, Budget, Claim, LaneStats, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 import type { Recovered } from './recovery.ts';
 
@@ -20,8 +21,10 @@ export interface Group {
 
 /** When, and within which bounds, a transaction works. */
 export interface Terms {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by a clock that is never set back. */
   readonly now: number;
+  /** The same by the wall clock, for what is told; default: now. */
+  readonly wall?: number;
   readonly budget: Budget;
 }
 
@@ -50,8 +53,8 @@ export interface CommitReply {
 
 export interface Calls {
   open: {
-    request: { dataDir: string; now: number; machines: readonly string[] };
-    reply: { stream: string } & Omit<Recovered, 'store'>;
+    request: { dataDir: string; now: number; machines: readonly string[]; boot: string };
+    reply: { stream: string; storedUntil: number } & Omit<Recovered, 'store'>;
   };
   commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
   tidy: { request: { terms: Terms }; reply: Pressure };
@@ -63,6 +66,7 @@ export interface Calls {
   recall: { request: { recall: Recall; after: number; limit: number; maxBytes: number }; reply: StoredBatch[] };
   split: { request: { id: number; parts: number; terms: Terms }; reply: boolean };
   release: { request: { machine: string | undefined; now: number }; reply: number };
+  repairClock: { request: { origin: number; terms: Terms }; reply: Repaired };
   cursor: { request: { machine: string }; reply: Cursor | undefined };
   stats: { request: { now: number }; reply: Omit<OutboxStats, 'maxBytes'> };
   close: { request: object; reply: undefined };

@@ -61,6 +61,14 @@ export interface RunRow extends WeightRow {
   readonly body: Buffer | null;
 }
 
+/** A batch that was stamped by a clock which was not known to be right. */
+export interface StampedRow extends WeightRow {
+  readonly seq: number;
+  readonly t0: number;
+  readonly origin: number;
+  readonly deliveredAt: number | null;
+}
+
 /** Channel, lane, 1 when delivered, count, bytes. */
 export type TallyRow = readonly [number, number, number, number, number];
 
@@ -112,6 +120,26 @@ export function writerStatements(db: Database) {
       `INSERT INTO batches (id, channel, seq, lane, t0, count, synced, bytes, stored_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    saveMeta: one<[key: string, value: string]>(
+      'INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    ),
+    newestStored: db
+      .prepare('SELECT coalesce((SELECT stored_at FROM batches ORDER BY id DESC LIMIT 1), 0)')
+      .pluck() as Statement<[], number>,
+    insertStamp: one<[id: number, origin: number]>('INSERT INTO stamps VALUES (?, ?)'),
+    deleteStamp: one<[id: number]>('DELETE FROM stamps WHERE id = ?'),
+    deleteStamps: one<[]>('DELETE FROM stamps'),
+    hasStamps: db.prepare('SELECT EXISTS (SELECT 1 FROM stamps)').pluck() as Statement<[], number>,
+    stampOf: db.prepare('SELECT origin FROM stamps WHERE id = ?').pluck() as Statement<[id: number], number>,
+    stamped: row<[limit: number], StampedRow>(
+      `SELECT b.id, b.channel, b.lane, b.seq, b.t0, b.count, b.bytes, s.origin, b.delivered_at AS deliveredAt
+       FROM stamps s JOIN batches b ON b.id = s.id ORDER BY s.id LIMIT ?`,
+    ),
+    bodyOf: db.prepare('SELECT body FROM bodies WHERE id = ?').pluck() as Statement<[id: number], Buffer>,
+    moveBatch: one<[t0: number, bytes: number, id: number]>(
+      'UPDATE batches SET t0 = ?, bytes = ?, synced = 1 WHERE id = ?',
+    ),
+    saveBody: one<[body: Buffer, id: number]>('UPDATE bodies SET body = ? WHERE id = ?'),
     insertBody: one<[id: number, body: Buffer]>('INSERT INTO bodies (id, body) VALUES (?, ?)'),
     saveCursor: one<[machine: string, cursor: string]>(
       'INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor',

@@ -5,6 +5,7 @@ import type { Cursor } from '../observation.ts';
 import { SeqRanges } from '../seq-ranges.ts';
 import type { Kind } from '../wire/contract.ts';
 import type { Books, Channel } from './books.ts';
+import { ClockRepair, type Repaired } from './clock-repair.ts';
 import { decodeBody, encodeBody } from './codec.ts';
 import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
 import { asDamage, damage, openFault } from './disk-faults.ts';
@@ -92,6 +93,7 @@ interface Files {
 export class Store {
   readonly #files: Files;
   readonly #sql: WriterStatements;
+  readonly #clockRepair: ClockRepair;
   #books: Books;
   #commits = 0;
   /** Observations given up since it was opened, and in the transaction that is under way. */
@@ -102,6 +104,7 @@ export class Store {
     this.#files = files;
     this.#sql = sql;
     this.#books = books;
+    this.#clockRepair = new ClockRepair(sql, books.nextId);
     this.stream = sql.meta.get('stream') as string;
   }
 
@@ -212,21 +215,45 @@ export class Store {
     });
   }
 
+  /** Tells in which boot it is: see `ClockRepair.startBoot`. */
+  startBoot(boot: string): void {
+    this.#files.db.transaction(() => this.#clockRepair.startBoot(boot)).immediate();
+  }
+
+  /** See `Outbox.storedUntil`. */
+  get storedUntil(): number {
+    return this.#sql.newestStored.get() as number;
+  }
+
+  /** One slice of `Outbox.repairClock`. */
+  repairClock(origin: number, terms: Terms): Repaired {
+    const { now, wall = now } = terms;
+    let repaired: Repaired = { moved: 0, told: 0, more: false };
+    this.#transaction((books) => {
+      repaired = this.#clockRepair.repair(books, origin, wall, (batches) => {
+        const bodies = batches.map(({ body }) => encodeBody(body));
+        this.#append(books, { batches }, bodies, now);
+      });
+      return this.#pressure(books, terms);
+    });
+    return repaired;
+  }
+
   /** See `Outbox.claim`. */
   claim({ lane, after, upTo = Number.MAX_SAFE_INTEGER, newestFirst, limit, maxBytes }: Claim, now: number) {
     const parameters = { lane: LANE_CODES[lane], after, upTo, now, limit };
     const statement = newestFirst === true ? this.#sql.claimNewest : this.#sql.claimOldest;
-    return batchesOf(statement.iterate(parameters), maxBytes);
+    return this.#handOut(batchesOf(statement.iterate(parameters), maxBytes));
   }
 
   /** See `Outbox.due`. */
   due(limit: number, now: number): StoredBatch[] {
-    return batchesOf(this.#sql.due.iterate(now, limit), Number.POSITIVE_INFINITY);
+    return this.#handOut(batchesOf(this.#sql.due.iterate(now, limit), Number.POSITIVE_INFINITY));
   }
 
   /** See `Outbox.find`. */
   find(ids: readonly number[], now: number): StoredBatch[] {
-    return ids.flatMap((id) => this.#sql.find.all(id, now)).map(storedBatch);
+    return this.#handOut(ids.flatMap((id) => this.#sql.find.all(id, now)).map(storedBatch));
   }
 
   /** See `Outbox.boundary`. */
@@ -253,7 +280,7 @@ export class Store {
     const pieces = split(kind, decodeBody(body), parts);
     if (pieces.length < 2) return false;
     const run = { machine, kind, batches: [{ ...row, body, synced: row.synced === 1 }] };
-    const batches = replacement(run, pieces, stream, terms.now);
+    const batches = this.#inherit(replacement(run, pieces, stream, terms.wall ?? terms.now), [id]);
     const bodies = batches.map((batch) => encodeBody(batch.body));
     this.#transaction((books) => {
       this.#remove(books, [found]);
@@ -371,11 +398,12 @@ export class Store {
   }
 
   #insert(books: Books, channel: Channel, batch: NewBatch, body: Buffer, now: number): void {
-    const { lane, t0, count, clock } = batch;
+    const { lane, t0, count, clock, origin } = batch;
     const id = books.takeId();
     const synced = clock === 'synced' ? 1 : 0;
     this.#sql.insertBatch.run(id, channel.id, channel.nextSeq, LANE_CODES[lane], t0, count, synced, body.length, now);
     this.#sql.insertBody.run(id, body);
+    if (clock === 'unsynced' && origin !== undefined) this.#clockRepair.stamped(id, origin);
     channel.nextSeq += 1;
     books.stored({ channel: channel.id, lane, count, bytes: body.length });
   }
@@ -384,13 +412,12 @@ export class Store {
    * Deletes up to a slice of delivered batches, those first that were delivered first: what is too old or too much. Where
    * that is not enough, undelivered ones are given up, as far as the policy of their machine allows.
    */
-  #trim(books: Books, { now, budget }: Terms, incoming: number): void {
+  #trim(books: Books, { now, wall = now, budget }: Terms, incoming: number): void {
     let excess = bytesToDelete(readRoom(this.#sql), budget, incoming);
     const removed = new Map<number, number>();
     for (const row of this.#sql.history.all(this.#historySlice(excess, now - budget.maxAge))) {
       if (excess <= 0 && row.deliveredAt >= now - budget.maxAge) break;
-      this.#sql.deleteBody.run(row.id);
-      this.#sql.deleteBatch.run(row.id);
+      this.#deleteBatch(row.id);
       books.removed({ ...row, lane: laneOf(row.lane) });
       removed.set(row.channel, (removed.get(row.channel) ?? 0) + 1);
       excess -= row.bytes;
@@ -398,14 +425,14 @@ export class Store {
     for (const [channel, count] of removed) this.#sql.addRemoved.run(count, channel);
     const rest = books.delivered.batches === 0 ? excess : 0;
     for (let freed = 0, round = 0; freed < rest && round < SHED_ROUNDS; round++) {
-      const bytes = this.#shedOldest(books, budget, now);
+      const bytes = this.#shedOldest(books, budget, { now, wall });
       if (bytes === undefined) break;
       freed += bytes;
     }
   }
 
   /** Gives up the oldest undelivered batches that may be; bytes that this made free, undefined when there are none. */
-  #shedOldest(books: Books, budget: Budget, now: number): number | undefined {
+  #shedOldest(books: Books, budget: Budget, { now, wall }: { now: number; wall: number }): number | undefined {
     const channels = this.#sheddable(books, budget).find((ids) => ids.length > 0) ?? [];
     const oldest = this.#sql.oldestOf.get(LANE_CODES.live, JSON.stringify(channels));
     if (oldest === undefined) return undefined;
@@ -415,7 +442,9 @@ export class Store {
     const { machine, kind, stream } = books.channel(oldest.channel);
     const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
     const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
-    const instead = shed({ machine, kind, batches }, policy, stream, now);
+    const given = shed({ machine, kind, batches }, policy, stream, wall);
+    const ids = run.map(({ id }) => id);
+    const instead = { ...given, batches: this.#inherit(given.batches, ids) };
     this.#remove(books, run);
     const bodies = instead.batches.map(({ body }) => encodeBody(body));
     this.#append(books, instead, bodies, now);
@@ -424,11 +453,27 @@ export class Store {
     return sum(run.map(({ bytes }) => bytes)) - sum(bodies.map(({ length }) => length));
   }
 
+  /** What takes the place of batches that one clock has stamped is of that clock as well. */
+  #inherit(batches: readonly NewBatch[], ids: readonly number[]): readonly NewBatch[] {
+    const [origin, ...others] = new Set(ids.map((id) => this.#clockRepair.originOf(id)));
+    return origin === undefined || others.length > 0 ? batches : batches.map((batch) => ({ ...batch, origin }));
+  }
+
+  #handOut(batches: StoredBatch[]): StoredBatch[] {
+    for (const { id } of batches) this.#clockRepair.handedOut(id);
+    return batches;
+  }
+
+  #deleteBatch(id: number): void {
+    this.#sql.deleteBody.run(id);
+    this.#sql.deleteBatch.run(id);
+    this.#clockRepair.removed(id);
+  }
+
   /** Deletes undelivered batches of one channel. */
   #remove(books: Books, rows: readonly RunRow[]): void {
     for (const row of rows) {
-      this.#sql.deleteBody.run(row.id);
-      this.#sql.deleteBatch.run(row.id);
+      this.#deleteBatch(row.id);
       books.shed({ ...row, lane: laneOf(row.lane) });
       this.#sql.addRemoved.run(1, row.channel);
     }

@@ -41,7 +41,8 @@ class OutboxWorker {
       this.#dataDir = request.dataDir;
       const { store, reports, deleted } = openOrSalvage(request.dataDir, request.now, request.machines);
       this.#store = store;
-      return { value: { stream: store.stream, reports, deleted } };
+      store.startBoot(request.boot);
+      return { value: { stream: store.stream, storedUntil: store.storedUntil, reports, deleted } };
     }
     if (this.#store === undefined) throw new Error(`${request.type} before open`);
     try {
@@ -87,6 +88,8 @@ class OutboxWorker {
         return { value: store.split(request.id, request.parts, request.terms) };
       case 'release':
         return { value: store.release(request.machine, request.now) };
+      case 'repairClock':
+        return { value: store.repairClock(request.origin, request.terms) };
       case 'cursor':
         return { value: store.cursor(request.machine) };
       case 'stats':

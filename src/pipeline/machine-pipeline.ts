@@ -1,5 +1,5 @@
 import { untilAborted } from '../abort.ts';
-import type { Clock, ClockQuality } from '../clock.ts';
+import type { Clock, ClockQuality, StampClock } from '../clock.ts';
 import type { Cursor, MachineEvent, Reading } from '../observation.ts';
 import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { TelemetryBatcher } from './batcher.ts';
@@ -17,7 +17,10 @@ export interface MachinePipelineOptions {
   readonly outbox: Outbox;
   /** What happens when the buffer's budget is used up. */
   readonly whenFull: () => WhenFull;
-  readonly clock: Clock;
+  /** What events of the gateway itself are stamped by. */
+  readonly clock: StampClock;
+  /** Never set back. */
+  readonly steady: Clock;
   readonly clockQuality: () => ClockQuality;
 }
 
@@ -30,6 +33,9 @@ export class MachinePipeline {
   readonly #batcher = new TelemetryBatcher();
   readonly #units = new Map<string, string>();
   #events: MachineEvent[] = [];
+  /** Of the clock that stamped what waits in the batcher, and in `#events`; undefined: the machine's own. */
+  #origin: number | undefined;
+  #eventOrigin: number | undefined;
   /** Batches that were full before their cursor was known. */
   #sealed: NewBatch[] = [];
   #cursor: Cursor | undefined;
@@ -42,7 +48,9 @@ export class MachinePipeline {
 
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
   async accept(reading: Reading, signal: AbortSignal): Promise<void> {
-    for (const event of reading.events ?? []) this.tell(event);
+    for (const event of reading.events ?? []) this.#note(event, reading.origin);
+    if (reading.origin !== this.#origin) this.#sealTelemetry();
+    this.#origin = reading.origin;
     for (const observation of reading.observations) {
       this.#batcher.add(observation);
       if (this.#batcher.full) this.#sealTelemetry();
@@ -54,8 +62,15 @@ export class MachinePipeline {
     if (outbox.isFull(whenFull())) await outbox.room(whenFull(), signal);
   }
 
-  /** Adds an event of the supervisor's, or of a reading. */
+  /** Adds an event of the gateway's own. */
   tell(event: MachineEvent): void {
+    this.#note(event, this.#options.clock.origin());
+  }
+
+  /** Events of different clocks make different batches. */
+  #note(event: MachineEvent, origin: number | undefined): void {
+    if (origin !== this.#eventOrigin) this.#sealEvents();
+    this.#eventOrigin = origin;
     if (event.type !== 'machine') {
       this.#events.push(event);
       return;
@@ -69,7 +84,7 @@ export class MachinePipeline {
   /** Hands over what has come since the last flush. A cursor that moved without data waits for up to ten seconds. */
   flush(): void {
     const idle = this.#batcher.count === 0 && this.#events.length === 0 && this.#sealed.length === 0;
-    if (idle && this.#options.clock.now() - this.#appendedAt < IDLE_CURSOR_MS) return;
+    if (idle && this.#options.steady.now() - this.#appendedAt < IDLE_CURSOR_MS) return;
     this.#append();
   }
 
@@ -81,21 +96,25 @@ export class MachinePipeline {
 
   #sealTelemetry(): void {
     const sealed = this.#batcher.seal((signal) => this.#units.get(signal));
-    if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed));
+    if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed, this.#origin));
+  }
+
+  #sealEvents(): void {
+    if (this.#events.length > 0) this.#sealed.push(this.#batch('event', sealEvents(this.#events), this.#eventOrigin));
+    this.#events = [];
   }
 
   #append(): void {
     // A reading's tail may still be in the batcher: the cursor may only go out with it.
     if (this.#batcher.count > 0) this.#sealTelemetry();
+    this.#sealEvents();
     // Events first: a consumer learns what a signal is before its values come.
-    const events = this.#events.length === 0 ? [] : [this.#batch('event', sealEvents(this.#events))];
-    const batches = [...events, ...this.#sealed];
+    const batches = this.#sealed.toSorted((a, b) => Number(b.kind === 'event') - Number(a.kind === 'event'));
     this.#sealed = [];
-    this.#events = [];
     const cursor = this.#cursor;
     this.#cursor = undefined;
     if (batches.length === 0 && cursor === undefined) return;
-    this.#appendedAt = this.#options.clock.now();
+    this.#appendedAt = this.#options.steady.now();
     const { machine, outbox } = this.#options;
     const append = outbox
       .append(cursor === undefined ? { batches } : { batches, cursor: { machine, cursor } })
@@ -105,8 +124,18 @@ export class MachinePipeline {
     this.#pending.add(append);
   }
 
-  #batch(kind: 'telemetry' | 'event', sealed: { t0: number; count: number; body: string }): NewBatch {
-    return { machine: this.#options.machine, kind, lane: 'live', clock: this.#options.clockQuality(), ...sealed };
+  #batch(
+    kind: 'telemetry' | 'event',
+    sealed: { t0: number; count: number; body: string },
+    origin: number | undefined,
+  ): NewBatch {
+    const { machine, clock, clockQuality } = this.#options;
+    const common = { machine, kind, lane: 'live', ...sealed } as const;
+    if (origin === undefined) return { ...common, clock: clockQuality() };
+    // What the clock stamped before it was set is as doubtful as it was then.
+    return origin === clock.origin() && clockQuality() === 'synced'
+      ? { ...common, clock: 'synced' }
+      : { ...common, clock: 'unsynced', origin };
   }
 }
 

@@ -54,15 +54,18 @@ export const signalSchema = z.looseObject({
 
 const detail = z.record(z.string(), z.json());
 
-const lostBatches = z
+const batchRun = z
   .looseObject({
     kind: z.string(),
     stream: z.string().min(1),
     first: z.int().positive().describe('the lowest seq'),
     last: z.int().positive().describe('the highest seq, included'),
   })
-  .refine(({ first, last }) => first <= last, { path: ['last'], error: 'below first' })
-  .describe('a run of batches of this machine that will never come, not necessarily of the stream of this event');
+  .refine(({ first, last }) => first <= last, { path: ['last'], error: 'below first' });
+
+const lostBatches = batchRun.describe(
+  'a run of batches of this machine that will never come, not necessarily of the stream of this event',
+);
 
 export const eventSchema = z.discriminatedUnion('type', [
   z.looseObject({
@@ -98,6 +101,16 @@ export const eventSchema = z.discriminatedUnion('type', [
     code: z.string(),
     message: z.string(),
     detail: detail.optional(),
+  }),
+  z.looseObject({
+    type: z.literal('clock').describe('the gateway’s clock was set, or is known to be right at last'),
+    t: offset,
+    offset: z.int().describe('milliseconds by which it was set forward; negative: back'),
+    batches: batchRun.optional().describe('stamped by the clock as it was before; absent: it was set just now'),
+    repaired: z
+      .boolean()
+      .optional()
+      .describe('whether the times of batches were moved by offset before they were sent; false: add it to them'),
   }),
 ]);
 

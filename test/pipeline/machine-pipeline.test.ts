@@ -24,7 +24,8 @@ function pipelineOn(outbox: Outbox, now = () => 60_000) {
     machine: 'vmc-3',
     labels: { cell: '7' },
     outbox,
-    clock: { now },
+    clock: { now, origin: () => 0 },
+    steady: { now },
     whenFull: () => 'pause',
     clockQuality: () => 'synced',
   });
@@ -128,3 +129,39 @@ t.test('writes the cursor of an idle machine every ten seconds only, and at the 
   appends[2]?.commit();
   await drained;
 });
+
+t.test(
+  'what different settings of the clock have stamped makes different batches, repairable where they may be wrong',
+  async (t) => {
+    const { appends, outbox } = manualOutbox();
+    let origin = 100;
+    let quality: 'synced' | 'unsynced' = 'unsynced';
+    const pipeline = new MachinePipeline({
+      machine: 'plc-1',
+      labels: {},
+      outbox,
+      clock: { now: () => 0, origin: () => origin },
+      steady: { now: () => 0 },
+      whenFull: () => 'pause',
+      clockQuality: () => quality,
+    });
+    await pipeline.accept({ observations: [observe(1)], origin }, signal);
+    await pipeline.accept({ observations: [observe(2)] }, signal);
+    origin = 7_200_100;
+    quality = 'synced';
+    await pipeline.accept({ observations: [observe(3)], origin: 100 }, signal);
+    await pipeline.accept({ observations: [observe(4)], origin }, signal);
+    pipeline.tell({ type: 'clock', t: 5, offset: 7_200_000 });
+    pipeline.flush();
+    t.match(
+      appends.flatMap(({ entry }) => entry.batches),
+      [
+        { t0: 1, clock: 'unsynced', origin: 100 },
+        { t0: 2, clock: 'unsynced', origin: undefined },
+        { t0: 3, clock: 'unsynced', origin: 100 },
+        { t0: 4, clock: 'synced', origin: undefined },
+        { kind: 'event', t0: 5, clock: 'synced', origin: undefined },
+      ],
+    );
+  },
+);

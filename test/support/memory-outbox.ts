@@ -23,6 +23,7 @@ export interface MemoryRow extends StoredBatch {
 /** Fulfils the outbox's contract in memory, for tests that look into its marks or let its calls fail. */
 export class MemoryOutbox implements Outbox {
   readonly stream = 'memory';
+  readonly storedUntil = 0;
   readonly failed = new Promise<never>(() => undefined);
   readonly rows: MemoryRow[] = [];
   readonly claims: Claim[] = [];
@@ -37,6 +38,10 @@ export class MemoryOutbox implements Outbox {
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
+  }
+
+  async repairClock(): Promise<{ moved: number; told: number }> {
+    return { moved: 0, told: 0 };
   }
 
   async append({ batches, cursor }: Append): Promise<void> {

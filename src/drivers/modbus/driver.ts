@@ -60,7 +60,11 @@ export class ModbusDriver implements Driver {
     this.#running = { groups, client, statistics };
     const polling = new Poller(options, stopped).run().catch((error) => stop.abort(error));
     try {
-      yield { observations: [], events: [this.#model(signals, linkText(address))] };
+      yield {
+        origin: this.#context.clock.origin(),
+        observations: [],
+        events: [this.#model(signals, linkText(address))],
+      };
       for (;;) yield await queue.take(stopped);
     } finally {
       stop.abort();
@@ -87,8 +91,11 @@ export class ModbusDriver implements Driver {
   #lost(before: Position | undefined, groups: readonly PollGroup[]): readonly Loss[] {
     if (before === undefined) return [];
     const shortest = groups[0]?.every ?? 0;
-    const isLong = this.#context.clock.now() - before.polled > TOLERATED_INTERVALS * shortest;
-    return isLong ? [...before.lost, { cause: 'link-down', from: before.polled, count: null }] : before.lost;
+    const now = this.#context.clock.now();
+    // A clock that was set back meanwhile hides how long it was.
+    const isLong = now < before.polled || now - before.polled > TOLERATED_INTERVALS * shortest;
+    const from = Math.min(before.polled, now);
+    return isLong ? [...before.lost, { cause: 'link-down', from, count: null }] : before.lost;
   }
 
   #model(signals: readonly ModbusSignal[], link: string): MachineModel {

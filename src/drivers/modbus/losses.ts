@@ -45,7 +45,9 @@ export class Losses {
       // A clock that was set back must not keep them until it has come so far again.
       const isDue = Math.abs(t - (this.#toldAt.get(cause) ?? Number.NEGATIVE_INFINITY)) >= TELL_EVERY_MS;
       if (!isDue && !(isReturn && cause === 'link-down')) continue;
-      gaps.push({ type: 'gap', t, cause, from, to: t, count, exact: count !== null });
+      // A clock that was set back meanwhile must not turn it round.
+      const since = from === null ? null : Math.min(from, t);
+      gaps.push({ type: 'gap', t, cause, from: since, to: t, count, exact: count !== null });
       this.#pending.delete(cause);
       this.#toldAt.set(cause, t);
     }

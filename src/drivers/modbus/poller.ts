@@ -143,6 +143,7 @@ export class Poller {
   #push(observations: Observation[], events: MachineEvent[], polled?: number): void {
     const all = this.#state === undefined ? observations : [...observations, ...this.#state.derive(observations)];
     this.#options.queue.push({
+      origin: this.#options.context.clock.origin(),
       observations: all,
       ...(events.length === 0 ? {} : { events }),
       ...(polled === undefined ? {} : { cursor: toCursor({ polled, lost: this.#losses.pending }) }),

@@ -58,7 +58,8 @@ export class OpcuaDriver implements Driver {
     if (failure === undefined) return;
     if (this.#life.available !== false) {
       this.#life.available = false;
-      yield { observations: [{ signal: 'available', t: this.#now, ns: 0, v: false, q: 'good' }] };
+      const origin = this.#context.clock.origin();
+      yield { origin, observations: [{ signal: 'available', t: this.#now, ns: 0, v: false, q: 'good' }] };
     }
     throw connectionFault(failure.error, this.#settings.url);
   }

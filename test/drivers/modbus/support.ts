@@ -14,7 +14,7 @@ export function driverFor(own: Own, links = new Links()): ModbusDriver {
   const log = pino({ level: 'silent' });
   return new ModbusDriver(
     parsed,
-    { machine: 'plc-1', log, clock: { now: () => Date.now() }, folder: '/nonexistent' },
+    { machine: 'plc-1', log, clock: { now: () => Date.now(), origin: () => 0 }, folder: '/nonexistent' },
     links,
   );
 }

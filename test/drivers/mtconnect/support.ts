@@ -14,7 +14,7 @@ const QUICK = { interval: '20ms', heartbeat: '200ms', pollInterval: '30ms', requ
 /** A driver for an address, with short times and what the test wants otherwise. */
 export function driverFor(url: URL | string, own: Partial<z.input<typeof settings>> = {}): MtconnectDriver {
   const parsed = settings.parse({ url: String(url), ...QUICK, ...own });
-  const clock = { now: () => Date.now() };
+  const clock = { now: () => Date.now(), origin: () => 0 };
   return new MtconnectDriver(parsed, {
     machine: 'vmc-1',
     log: pino({ level: 'silent' }),

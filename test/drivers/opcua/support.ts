@@ -36,7 +36,7 @@ export function driverFor(
 ): OpcuaDriver {
   const parsed = { ...settings.parse({ ...QUICK, ...own }), auth };
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
-  const clock = { now: () => Date.now() };
+  const clock = { now: () => Date.now(), origin: () => 0 };
   return new OpcuaDriver(parsed, { machine: 'mill-1', log, clock, folder }, new Pki(pkiFolder(folder)));
 }
 

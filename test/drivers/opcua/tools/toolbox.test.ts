@@ -96,7 +96,7 @@ t.test('each machine of a Machines folder gets settings that its driver reads', 
   const context = {
     machine: 'cnc-1',
     log: pino({ level: 'silent' }),
-    clock: { now: () => Date.now() },
+    clock: { now: () => Date.now(), origin: () => 0 },
     folder: `${t.testdirName}/state`,
   };
   const yielded = await collect(create(own, context), {
