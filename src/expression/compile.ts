@@ -1,12 +1,14 @@
-import type jsep from 'jsep';
-import type { CoreExpression } from 'jsep';
 import type { Value } from '../observation.ts';
+import type { BinaryOperator, CallTree, NameTree, Tree } from './parse.ts';
 
-/** What a signal holds now; undefined and null are unknown. */
-export type Scope = (name: string) => Value | undefined;
+/** An expression as a closure over whatever its names are looked up in. */
+export type Evaluate<Scope> = (scope: Scope) => Value;
 
-/** An expression as a closure. */
-export type Evaluate = (scope: Scope) => Value;
+/** What names and functions mean. Both throw ExpressionError for what there is not. */
+export interface Vocabulary<Scope> {
+  name(tree: NameTree): Evaluate<Scope>;
+  call(tree: CallTree): Evaluate<Scope>;
+}
 
 type Binary = (left: Value, right: Value) => Value;
 
@@ -36,7 +38,7 @@ const equal: Binary = isSame;
 const unequal: Binary = (left, right) => !isSame(left, right);
 
 /** What has an unknown on either side is unknown, and so is what makes no sense: a comparison of number and text, 1 / 0. */
-const BINARY: Readonly<Record<string, Binary>> = {
+const BINARY: Readonly<Record<Exclude<BinaryOperator, '&&' | '||'>, Binary>> = {
   '==': equal,
   '===': equal,
   '!=': unequal,
@@ -54,82 +56,63 @@ const BINARY: Readonly<Record<string, Binary>> = {
 };
 
 /** Truth of a value: numbers as in a PLC (0 is false); text has none. */
-function truth(value: Value): boolean | null {
+export function truth(value: Value): boolean | null {
   if (typeof value === 'boolean') return value;
   return typeof value === 'number' ? value !== 0 : null;
 }
 
 /**
- * Turns a parsed tree into closures and collects the names of the signals that it reads. Unknown values follow the
- * three-valued logic of SQL: `false and unknown` is false, `true or unknown` is true, whatever else an unknown is part of
- * is unknown (`null`).
- * @throws Error for what the language does not have
+ * Turns a tree into closures. Unknown values follow the three-valued logic of SQL: `false and unknown` is false, `true or
+ * unknown` is true, whatever else an unknown is part of is unknown (`null`).
+ * @throws ExpressionError for what the vocabulary does not have
  */
-export function compile(tree: jsep.Expression, names: Set<string>): Evaluate {
-  const node = tree as CoreExpression;
-  switch (node.type) {
-    case 'Literal': {
-      const { value } = node;
-      if (value instanceof RegExp) throw new Error('there are no regular expressions');
-      return () => value;
-    }
-    case 'Identifier':
-      return signal(node.name, names);
-    case 'UnaryExpression':
-      return unary(node.operator, compile(node.argument, names));
-    case 'BinaryExpression': {
-      const left = compile(node.left, names);
-      return node.operator === 'in'
-        ? member(left, list(node.right, names))
-        : binary(node.operator, left, compile(node.right, names));
-    }
-    case 'ConditionalExpression':
-      return choice(compile(node.test, names), compile(node.consequent, names), compile(node.alternate, names));
-    case 'CallExpression':
-      return call(node, names);
-    case 'Compound':
-      throw new Error('expected one expression: an operator is missing, or there is nothing');
-    case 'ArrayExpression':
-      throw new Error('a list may only stand behind “in”');
-    default:
-      throw new Error(`this language has no ${node.type}`);
+export function compile<Scope>(tree: Tree, words: Vocabulary<Scope>): Evaluate<Scope> {
+  const sub = (part: Tree) => compile(part, words);
+  switch (tree.kind) {
+    case 'literal':
+      return () => tree.value;
+    case 'name':
+      return words.name(tree);
+    case 'call':
+      return words.call(tree);
+    case 'unary':
+      return tree.operator === '!' ? not(sub(tree.operand)) : negative(sub(tree.operand));
+    case 'binary':
+      return binary(tree.operator, sub(tree.left), sub(tree.right));
+    case 'choice':
+      return choice(sub(tree.test), sub(tree.yes), sub(tree.no));
+    case 'member':
+      return member(sub(tree.one), tree.items.map(sub));
   }
 }
 
-function signal(name: string, names: Set<string>): Evaluate {
-  names.add(name);
-  return (scope) => scope(name) ?? null;
-}
-
-function unary(operator: string, operand: Evaluate): Evaluate {
-  switch (operator) {
-    case '!':
-      return (scope) => {
-        const is = truth(operand(scope));
-        return is === null ? null : !is;
-      };
-    case '-':
-      return (scope) => {
-        const value = operand(scope);
-        return typeof value === 'number' ? -value : null;
-      };
-    default:
-      throw new Error(`there is no operator ${operator}`);
-  }
-}
-
-function binary(operator: string, left: Evaluate, right: Evaluate): Evaluate {
-  if (operator === '&&' || operator === '||') return logic(operator === '||', left, right);
-  const operate = Object.hasOwn(BINARY, operator) ? BINARY[operator] : undefined;
-  if (operate === undefined) throw new Error(`there is no operator ${operator}`);
+function not<Scope>(operand: Evaluate<Scope>): Evaluate<Scope> {
   return (scope) => {
-    const [a, b] = [left(scope), right(scope)];
-    return a === null || b === null ? null : operate(a, b);
+    const is = truth(operand(scope));
+    return is === null ? null : !is;
+  };
+}
+
+function negative<Scope>(operand: Evaluate<Scope>): Evaluate<Scope> {
+  return (scope) => {
+    const value = operand(scope);
+    return typeof value === 'number' ? -value : null;
+  };
+}
+
+function binary<Scope>(operator: BinaryOperator, left: Evaluate<Scope>, right: Evaluate<Scope>): Evaluate<Scope> {
+  if (operator === '&&' || operator === '||') return logic(operator === '||', left, right);
+  const operate = BINARY[operator];
+  return (scope) => {
+    const a = left(scope);
+    if (a === null) return null;
+    const b = right(scope);
+    return b === null ? null : operate(a, b);
   };
 }
 
 /** And, or: either side decides when it is `decisive`. */
-function logic(decisive: boolean, left: Evaluate, right: Evaluate): Evaluate {
+function logic<Scope>(decisive: boolean, left: Evaluate<Scope>, right: Evaluate<Scope>): Evaluate<Scope> {
   return (scope) => {
     const first = truth(left(scope));
     if (first === decisive) return decisive;
@@ -139,45 +122,22 @@ function logic(decisive: boolean, left: Evaluate, right: Evaluate): Evaluate {
   };
 }
 
-function choice(test: Evaluate, yes: Evaluate, no: Evaluate): Evaluate {
+function choice<Scope>(test: Evaluate<Scope>, yes: Evaluate<Scope>, no: Evaluate<Scope>): Evaluate<Scope> {
   return (scope) => {
     const is = truth(test(scope));
     return is === null ? null : is ? yes(scope) : no(scope);
   };
 }
 
-function list(tree: jsep.Expression, names: Set<string>): Evaluate[] {
-  const node = tree as CoreExpression;
-  if (node.type !== 'ArrayExpression') throw new Error('expected a list behind “in”, e.g. mode in [2, 3]');
-  return node.elements.flatMap((item) => (item === null ? [] : [compile(item, names)]));
-}
-
-function member(one: Evaluate, items: readonly Evaluate[]): Evaluate {
+function member<Scope>(one: Evaluate<Scope>, items: readonly Evaluate<Scope>[]): Evaluate<Scope> {
   return (scope) => {
     const value = one(scope);
     return value === null ? null : items.some((item) => isSame(value, item(scope)));
   };
 }
 
-function call({ callee, arguments: args }: jsep.CallExpression, names: Set<string>): Evaluate {
-  const [first, second] = args as CoreExpression[];
-  switch ((callee as CoreExpression).type === 'Identifier' ? callee['name'] : undefined) {
-    case 'signal': {
-      const name = first?.type === 'Literal' ? first.value : undefined;
-      if (typeof name !== 'string' || args.length > 1) throw new Error("expected one name in quotes: signal('name')");
-      return signal(name, names);
-    }
-    case 'bit':
-      if (first === undefined || second === undefined || args.length > 2) {
-        throw new Error('expected a word and the number of its bit: bit(status, 3)');
-      }
-      return bit(compile(first, names), compile(second, names));
-    default:
-      throw new Error(`there is no function ${callee['name'] ?? ''}: expected signal or bit`);
-  }
-}
-
-function bit(word: Evaluate, place: Evaluate): Evaluate {
+/** Whether bit `n` of a word is set, counted from the lowest. */
+export function bit<Scope>(word: Evaluate<Scope>, place: Evaluate<Scope>): Evaluate<Scope> {
   return (scope) => {
     const [value, n] = [word(scope), place(scope)];
     if (!Number.isInteger(value) || !Number.isInteger(n) || Number(n) < 0) return null;

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ExpressionError, parseExpression } from '../../src/expression/expression.ts';
+import { parseExpression } from '../../src/expression/expression.ts';
+import { ExpressionError } from '../../src/expression/parse.ts';
 import type { Value } from '../../src/observation.ts';
 
 const SIGNALS: Readonly<Record<string, Value>> = {
