@@ -48,6 +48,7 @@ export const driver = ({ z, duration, Fault }) => ({
         const first = await read(signal);
         const t = context.clock.now();
         yield {
+          origin: context.clock.origin(),
           observations: [{ signal: 'available', t, ns: 0, v: true, q: 'good' }],
           events: [
             { type: 'machine', t, model: { manufacturer: 'Shelly', id: String(first['id']) }, signals },
@@ -58,6 +59,7 @@ export const driver = ({ z, duration, Fault }) => ({
           const status = await read(signal);
           const now = context.clock.now();
           yield {
+            origin: context.clock.origin(),
             observations: Object.entries(SIGNALS).map(([signal, { key }]) =>
               typeof status[key] === 'number'
                 ? { signal, t: now, ns: 0, v: status[key], q: 'good' }
