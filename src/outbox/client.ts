@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Cursor } from '../observation.ts';
 import { ID_PATTERN, KINDS } from '../wire/contract.ts';
 import { CommitQueue, type Taken } from './commit-queue.ts';
+import type { HistoryRange, LocalOutbox, MachineState, StoredNotice } from './local.ts';
 import {
   type Append,
   type Budget,
@@ -16,7 +17,6 @@ import {
   type Lane,
   type LaneStats,
   type NewBatch,
-  type Outbox,
   type OutboxStats,
   type Recall,
   type StoredBatch,
@@ -54,7 +54,7 @@ export interface OutboxOptions {
  * @throws Fault of the config when the folder cannot be used (another gateway, no permission, a newer or foreign file),
  *   of the disk when the disk refuses. A damaged database is set aside and salvaged first, which the log tells
  */
-export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+export async function openOutbox(options: OutboxOptions): Promise<LocalOutbox> {
   const link = startWorker();
   try {
     const { dataDir, machines = [], clock, log, boot = randomUUID() } = options;
@@ -85,7 +85,7 @@ function salvageText(report: SalvageReport): string {
 }
 
 /** The main thread's side: group commit, retries, timers and what callers wait for. */
-class OutboxClient implements Outbox {
+class OutboxClient implements LocalOutbox {
   readonly stream: string;
   readonly storedUntil: number;
   readonly #link: WorkerLink;
@@ -199,6 +199,41 @@ class OutboxClient implements Outbox {
     this.#assertOpen();
     const stats = await this.#link.call({ type: 'stats', now: this.#steady.now() });
     return { ...stats, maxBytes: this.#budget.maxBytes };
+  }
+
+  async state(machine: string): Promise<MachineState | undefined> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'state', machine });
+  }
+
+  async idBefore(time: number): Promise<number> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'idBefore', time });
+  }
+
+  async telemetry(range: HistoryRange, limit: number, maxBytes: number): Promise<StoredBatch[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'telemetry', range, limit, maxBytes });
+  }
+
+  async noticeChannels(): Promise<string[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'noticeChannels' });
+  }
+
+  async notices(channel: string, limit: number): Promise<StoredNotice[]> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'notices', channel, limit });
+  }
+
+  async endNotice(id: number): Promise<void> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'endNotice', id });
+  }
+
+  async delayNotice(id: number, until: number): Promise<void> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'delayNotice', id, until });
   }
 
   async repairClock(origin: number): Promise<{ moved: number; told: number }> {

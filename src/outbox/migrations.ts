@@ -69,6 +69,21 @@ const MIGRATIONS: readonly string[] = [
   -- Batches of this boot that were stamped by a clock not known to be right, and how it was set (StampClock.origin).
   CREATE TABLE stamps (id INTEGER PRIMARY KEY, origin INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- What a machine's engines knew when the batch after_id was stored.
+  CREATE TABLE states (machine TEXT PRIMARY KEY, after_id INTEGER NOT NULL, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- What is to be told to people, by channel. Rows go when it is told, or given up.
+  CREATE TABLE notices (
+    id         INTEGER PRIMARY KEY,
+    channel    TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    due_at     INTEGER NOT NULL,
+    tries      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX notices_of ON notices (channel, due_at);
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -1,6 +1,7 @@
 import type { ClockQuality } from '../clock.ts';
-import type { Cursor } from '../observation.ts';
+import type { Cursor, Value } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
+import type { NewNotice } from './local.ts';
 
 /** Priority classes in the order in which they are sent. */
 export const LANES = ['alert', 'live'] as const;
@@ -21,6 +22,8 @@ export interface NewBatch {
    * right. Of use with `clock: 'unsynced'` only. In an event's body `from` and `to` are then of the same clock.
    */
   readonly origin?: number;
+  /** Kept as history and never sent; it takes no seq of what is. */
+  readonly local?: boolean;
   /** JSON text: the value of the envelope's payload key (see `PAYLOAD_KEY` in wire/contract.ts). */
   readonly body: string;
 }
@@ -30,6 +33,10 @@ export interface Append {
   readonly batches: readonly NewBatch[];
   /** The machine's resume position once these batches are stored. */
   readonly cursor?: { readonly machine: string; readonly cursor: Cursor };
+  /** What the machine's engines know once these batches are stored, in the place of what they knew before. */
+  readonly state?: { readonly machine: string; readonly state: Value };
+  /** What is to be told to people. */
+  readonly notices?: readonly NewNotice[];
 }
 
 /** A committed batch with its identity: (stream, machine, kind, seq), the same for ever. */

@@ -1,6 +1,7 @@
 import { Fault, type FaultOf } from '../errors.ts';
 import type { Cursor } from '../observation.ts';
 import type { Repaired } from './clock-repair.ts';
+import type { HistoryRange, MachineState, StoredNotice } from './local.ts';
 import type { Append, Budget, Claim, LaneStats, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 import type { Recovered } from './recovery.ts';
 
@@ -67,6 +68,13 @@ export interface Calls {
   split: { request: { id: number; parts: number; terms: Terms }; reply: boolean };
   release: { request: { machine: string | undefined; now: number }; reply: number };
   repairClock: { request: { origin: number; terms: Terms }; reply: Repaired };
+  state: { request: { machine: string }; reply: MachineState | undefined };
+  idBefore: { request: { time: number }; reply: number };
+  telemetry: { request: { range: HistoryRange; limit: number; maxBytes: number }; reply: StoredBatch[] };
+  noticeChannels: { request: object; reply: string[] };
+  notices: { request: { channel: string; limit: number }; reply: StoredNotice[] };
+  endNotice: { request: { id: number }; reply: undefined };
+  delayNotice: { request: { id: number; until: number }; reply: undefined };
   cursor: { request: { machine: string }; reply: Cursor | undefined };
   stats: { request: { now: number }; reply: Omit<OutboxStats, 'maxBytes'> };
   close: { request: object; reply: undefined };

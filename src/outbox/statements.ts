@@ -6,6 +6,9 @@ import type { Lane } from './outbox.ts';
 /** Lanes as they are stored. A code is never given another meaning. */
 export const LANE_CODES = { alert: 0, live: 1 } as const satisfies Record<Lane, number>;
 
+/** Stream of what is kept as history and never sent. */
+export const LOCAL_STREAM = 'local';
+
 const LANE_OF = new Map<number, Lane>(Object.entries(LANE_CODES).map(([lane, code]) => [code, lane as Lane]));
 
 /** @throws Error of a damaged database for a code that no version wrote */
@@ -67,6 +70,15 @@ export interface StampedRow extends WeightRow {
   readonly t0: number;
   readonly origin: number;
   readonly deliveredAt: number | null;
+}
+
+export interface NoticeRow {
+  readonly id: number;
+  readonly channel: string;
+  readonly body: string;
+  readonly createdAt: number;
+  readonly dueAt: number;
+  readonly tries: number;
 }
 
 /** Channel, lane, 1 when delivered, count, bytes. */
@@ -177,8 +189,36 @@ export function writerStatements(db: Database) {
     ),
     recall: row<[Readonly<Record<string, string | number | null>>], BatchRow>(
       `${BATCH} WHERE b.id > @after AND b.delivered_at IS NOT NULL AND (@machine IS NULL OR c.machine = @machine)
-       AND b.t0 >= @from AND b.t0 < @to ORDER BY b.id LIMIT @limit`,
+       AND b.t0 >= @from AND b.t0 < @to AND c.stream <> '${LOCAL_STREAM}' ORDER BY b.id LIMIT @limit`,
     ),
+    telemetry: row<[Readonly<Record<string, string | number | null>>], BatchRow>(
+      `${BATCH} WHERE b.id > @after AND b.id <= @upTo AND c.kind = 'telemetry' AND (@machine IS NULL OR c.machine = @machine)
+       ORDER BY b.id LIMIT @limit`,
+    ),
+    idBefore: db
+      .prepare('SELECT coalesce((SELECT id FROM batches WHERE stored_at < ? ORDER BY id DESC LIMIT 1), 0)')
+      .pluck() as Statement<[time: number], number>,
+    saveState: one<[machine: string, afterId: number, state: Buffer]>(
+      `INSERT INTO states VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET after_id = excluded.after_id, state = excluded.state`,
+    ),
+    state: row<[machine: string], { after: number; state: Buffer }>(
+      'SELECT after_id AS after, state FROM states WHERE machine = ?',
+    ),
+    insertNotice: one<[channel: string, body: string, now: number, now: number]>(
+      'INSERT INTO notices (channel, body, created_at, due_at, tries) VALUES (?, ?, ?, ?, 0)',
+    ),
+    notices: row<[channel: string, limit: number], NoticeRow>(
+      `SELECT id, channel, body, created_at AS createdAt, due_at AS dueAt, tries FROM notices WHERE channel = ?
+       ORDER BY due_at, id LIMIT ?`,
+    ),
+    noticeChannels: db.prepare('SELECT DISTINCT channel FROM notices').pluck() as Statement<[], string>,
+    noticeCount: db.prepare('SELECT count(*) FROM notices WHERE channel = ?').pluck() as Statement<[string], number>,
+    deleteNotice: one<[id: number]>('DELETE FROM notices WHERE id = ?'),
+    deleteOldestNotice: one<[channel: string]>(
+      'DELETE FROM notices WHERE id = (SELECT min(id) FROM notices WHERE channel = ?)',
+    ),
+    delayNotice: one<[until: number, id: number]>('UPDATE notices SET due_at = ?, tries = tries + 1 WHERE id = ?'),
     history: row<[limit: number], WeightRow & { deliveredAt: number }>(
       `SELECT id, channel, lane, count, bytes, delivered_at AS deliveredAt FROM batches
        WHERE delivered_at IS NOT NULL ORDER BY delivered_at, id LIMIT ?`,

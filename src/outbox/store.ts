@@ -9,6 +9,7 @@ import { ClockRepair, type Repaired } from './clock-repair.ts';
 import { decodeBody, encodeBody } from './codec.ts';
 import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
 import { asDamage, damage, openFault } from './disk-faults.ts';
+import type { HistoryRange, MachineState, StoredNotice } from './local.ts';
 import {
   type Append,
   type Budget,
@@ -38,6 +39,7 @@ import { replacement, split } from './split.ts';
 import {
   type BatchRow,
   LANE_CODES,
+  LOCAL_STREAM,
   laneOf,
   type RunRow,
   type WriterStatements,
@@ -50,6 +52,8 @@ const UNLIMITED_PAGES = 0xfffffffe;
 /** Batches that are given up at once, and how often in one transaction. */
 const SHED_BATCHES = 64;
 const SHED_ROUNDS = 8;
+/** Notices of one channel that wait at most: then the oldest goes. */
+const MAX_NOTICES = 1000;
 /** What may be given up, in this order: events and alerts are small, and say what was lost. */
 const SHEDDABLE: readonly Kind[] = ['telemetry', 'rollup'];
 
@@ -295,6 +299,46 @@ export class Store {
     return this.#sql.release.run({ machine: machine ?? null, now }).changes;
   }
 
+  /** See `Outbox.state`. */
+  state(machine: string): MachineState | undefined {
+    const row = this.#sql.state.get(machine);
+    return row && { after: row.after, state: JSON.parse(decodeBody(row.state)) };
+  }
+
+  /** See `Outbox.idBefore`. */
+  idBefore(time: number): number {
+    return this.#sql.idBefore.get(time) as number;
+  }
+
+  /** See `Outbox.telemetry`. */
+  telemetry(
+    { machine, after, upTo = Number.MAX_SAFE_INTEGER }: HistoryRange,
+    limit: number,
+    maxBytes: number,
+  ): StoredBatch[] {
+    return batchesOf(this.#sql.telemetry.iterate({ machine: machine ?? null, after, upTo, limit }), maxBytes);
+  }
+
+  /** See `Outbox.noticeChannels`. */
+  noticeChannels(): string[] {
+    return this.#sql.noticeChannels.all();
+  }
+
+  /** See `Outbox.notices`. */
+  notices(channel: string, limit: number): StoredNotice[] {
+    return this.#sql.notices.all(channel, limit);
+  }
+
+  /** See `Outbox.endNotice`. */
+  endNotice(id: number): undefined {
+    this.#sql.deleteNotice.run(id);
+  }
+
+  /** See `Outbox.delayNotice`. */
+  delayNotice(id: number, until: number): undefined {
+    this.#sql.delayNotice.run(until, id);
+  }
+
   cursor(machine: string): Cursor | undefined {
     const text = this.#sql.cursor.get(machine);
     return text === undefined ? undefined : JSON.parse(text);
@@ -380,8 +424,9 @@ export class Store {
   #append(books: Books, append: Append, bodies: readonly Buffer[], now: number): void {
     const touched = new Set<Channel>();
     append.batches.forEach((batch, i) => {
+      const stream = batch.local === true ? LOCAL_STREAM : this.stream;
       const channel =
-        books.find(batch.machine, batch.kind, this.stream) ?? this.#openChannel(books, batch.machine, batch.kind);
+        books.find(batch.machine, batch.kind, stream) ?? this.#openChannel(books, batch.machine, batch.kind, stream);
       this.#insert(books, channel, batch, bodies[i] as Buffer, now);
       touched.add(channel);
     });
@@ -389,10 +434,17 @@ export class Store {
     if (append.cursor !== undefined) {
       this.#sql.saveCursor.run(append.cursor.machine, JSON.stringify(append.cursor.cursor));
     }
+    if (append.state !== undefined) {
+      const { machine, state } = append.state;
+      this.#sql.saveState.run(machine, books.nextId - 1, encodeBody(JSON.stringify(state)));
+    }
+    for (const { channel, body } of append.notices ?? []) {
+      this.#sql.insertNotice.run(channel, body, now, now);
+      if ((this.#sql.noticeCount.get(channel) as number) > MAX_NOTICES) this.#sql.deleteOldestNotice.run(channel);
+    }
   }
 
-  #openChannel(books: Books, machine: string, kind: Kind): Channel {
-    const { stream } = this;
+  #openChannel(books: Books, machine: string, kind: Kind, stream: string): Channel {
     const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, 1, 0);
     return books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq: 1, backlog: 0 });
   }
@@ -406,6 +458,7 @@ export class Store {
     if (clock === 'unsynced' && origin !== undefined) this.#clockRepair.stamped(id, origin);
     channel.nextSeq += 1;
     books.stored({ channel: channel.id, lane, count, bytes: body.length });
+    if (batch.local === true) this.#settle(books, id, now);
   }
 
   /**

@@ -90,6 +90,20 @@ class OutboxWorker {
         return { value: store.release(request.machine, request.now) };
       case 'repairClock':
         return { value: store.repairClock(request.origin, request.terms) };
+      case 'state':
+        return { value: store.state(request.machine) };
+      case 'idBefore':
+        return { value: store.idBefore(request.time) };
+      case 'telemetry':
+        return handedOver(store.telemetry(request.range, request.limit, request.maxBytes));
+      case 'noticeChannels':
+        return { value: store.noticeChannels() };
+      case 'notices':
+        return { value: store.notices(request.channel, request.limit) };
+      case 'endNotice':
+        return { value: store.endNotice(request.id) };
+      case 'delayNotice':
+        return { value: store.delayNotice(request.id, request.until) };
       case 'cursor':
         return { value: store.cursor(request.machine) };
       case 'stats':

@@ -55,7 +55,7 @@ t.test('stats tells, beside a running gateway, what waits, is kept and is held',
   t.match(stats, running, 'the same figures as the gateway’s own');
   t.match(stats, {
     dataDir,
-    schema: 3,
+    schema: 4,
     held: [{ machine: 'm1', kind: 'telemetry', seq: 2, refusals: 1, reason: 'not authorised' }],
     deliveredBetween: [1_763_640_000_000, 1_763_640_000_000],
   });

@@ -213,7 +213,7 @@ t.test('an outbox of the first schema is brought up to date', async (t) => {
   db.exec("INSERT INTO channels VALUES (1, 'm1', 'telemetry', 8, 7)");
   db.close();
   const store = Store.open(dataDir, NOW);
-  t.equal(SCHEMA_VERSION, 3);
+  t.equal(SCHEMA_VERSION, 4);
   store.commit({ appends: [{ batches: [batch()] }], settled: [], holds: [] }, TERMS);
   t.match(store.claim({ lane: 'live', after: 0, limit: 1, maxBytes: 1 }, NOW), [{ seq: 8, stream: store.stream }]);
   store.close();
