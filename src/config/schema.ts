@@ -94,7 +94,7 @@ const uplink = z
     connectTimeout: duration({ min: '10ms' }).prefault('10s').describe('For the whole way to the broker’s greeting'),
     ackTimeout: duration({ min: '10ms' })
       .prefault('20s')
-      .describe('A link on which a batch waits longer for its PUBACK is dropped'),
+      .describe('A link on which batches wait and none is acknowledged for so long is dropped'),
     window: z.int().min(1).max(65_535).default(64).describe('Batches under way; the broker’s Receive Maximum caps it'),
     backoff: backoff.prefault({}).describe('Waits between attempts to connect: exponential, with full jitter'),
     compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Of the payload'),

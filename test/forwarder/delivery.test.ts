@@ -219,6 +219,27 @@ t.test('drops a link on which nothing is acknowledged', async (t) => {
   t.pass('and goes on when the broker does');
 });
 
+t.test('keeps a slow link on which acknowledgements keep coming', async (t) => {
+  const waiting: (() => void)[] = [];
+  await using broker = await startRawBroker({
+    publish: (packet, client) => {
+      if (isStatus(packet)) acknowledge(packet, client);
+      else waiting.push(() => acknowledge(packet, client));
+    },
+  });
+  const outbox = new MemoryOutbox();
+  await outbox.append({ batches: batches('m', 32) });
+  const url = `mqtt://127.0.0.1:${broker.port}`;
+  startForwarder(t, outbox, uplinkConfig(url, { ackTimeout: 400, window: 32 }));
+  await broker.until((b) => b.published.length >= 17);
+  // As over a line that takes 50 ms a batch: the last one of a window waits for a second and a half.
+  const line = setInterval(() => waiting.shift()?.(), 50);
+  t.teardown(() => clearInterval(line));
+  await outbox.until(allDelivered);
+  t.equal(broker.connects.length, 1);
+  t.equal(broker.published.filter((packet) => !isStatus(packet)).length, 32, 'nothing is sent twice');
+});
+
 t.test('a batch that the broker never acknowledges, while it does later ones, does not hold up its lane', async (t) => {
   await using broker = await startRawBroker({
     publish: (packet, client) => {
