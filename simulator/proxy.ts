@@ -29,7 +29,7 @@ export interface FaultyProxy extends AsyncDisposable {
   cut(): void;
   /**
    * Lets so many bytes pass in a direction and cuts the connection behind the last one, wherever in a packet that is:
-   * the receiver sees an end, the sender a reset. Resolves when it is done.
+   * the receiver sees an end, the sender a reset. Resolves when it is done; cuts of a direction come one after another.
    */
   cutAfter(bytes: number, direction: Direction): Promise<void>;
   /**
@@ -59,17 +59,17 @@ interface Cut {
 export async function startProxy(target: number, { random = Math.random }: ProxyOptions = {}): Promise<FaultyProxy> {
   const connections = new Set<Connection>();
   const throttles: Readonly<Record<Direction, Throttle>> = { up: new Throttle(), down: new Throttle() };
-  const cuts = new Map<Direction, Cut>();
+  const cuts: Readonly<Record<Direction, Cut[]>> = { up: [], down: [] };
   let accepted = 0;
 
   /** How many of so many bytes pass before a cut that was ordered. */
   const allow = (direction: Direction, bytes: number): number => {
-    const cut = cuts.get(direction);
+    const [cut] = cuts[direction];
     if (cut === undefined) return bytes;
     const allowed = Math.min(bytes, cut.left);
     cut.left -= allowed;
     if (allowed === bytes) return bytes;
-    cuts.delete(direction);
+    cuts[direction].shift();
     cut.done();
     return allowed;
   };
@@ -127,7 +127,7 @@ export async function startProxy(target: number, { random = Math.random }: Proxy
     },
     cutAfter(bytes, direction) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      cuts.set(direction, { left: bytes, done: resolve });
+      cuts[direction].push({ left: bytes, done: resolve });
       return promise;
     },
     vanish(side) {

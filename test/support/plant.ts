@@ -9,7 +9,7 @@ import { SimulatedAgent } from '../../simulator/mtconnect/agent.ts';
 import { type FaultyProxy, startProxy } from '../../simulator/proxy.ts';
 import { DemoConsumer } from '../../src/demo/demo-consumer.ts';
 import { microsOf, Tally } from '../../src/demo/tally.ts';
-import { type Mosquitto, startMosquitto } from './brokers.ts';
+import { type Mosquitto, OPEN, startMosquitto } from './brokers.ts';
 import { createAuthority } from './certificates.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/edge-gateway');
@@ -54,9 +54,17 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
+export interface PlantOptions {
+  /** Without TLS the proxy sees the bytes of MQTT. Default: with TLS and client certificates. */
+  readonly secure?: boolean;
+  /** More keys of the config's `uplink` and `buffer`. */
+  readonly uplink?: object;
+  readonly buffer?: object;
+}
+
 /**
- * One machine → gateway process → real Mosquitto with TLS and client certificates → reference consumer, counted at
- * both ends. The gateway's way to the broker leads through a proxy.
+ * One machine → gateway process → real Mosquitto → reference consumer, counted at both ends. The gateway's way to the
+ * broker leads through a proxy.
  */
 export class Plant implements AsyncDisposable {
   readonly agent: SimulatedAgent;
@@ -76,19 +84,9 @@ export class Plant implements AsyncDisposable {
   }
 
   /** @param folder for certificates, config and data */
-  static async start(folder: string, rate: number): Promise<Plant> {
-    const authority = createAuthority(folder);
-    const server = authority.issue('server');
-    const client = authority.issue('gateway');
-    const broker = await startMosquitto([
-      `cafile ${authority.ca}`,
-      `certfile ${server.cert}`,
-      `keyfile ${server.key}`,
-      'require_certificate true',
-      'allow_anonymous true',
-      'max_queued_messages 0',
-      'max_inflight_messages 0',
-    ]);
+  static async start(folder: string, rate: number, options: PlantOptions = {}): Promise<Plant> {
+    const { scheme, lines, tls } = options.secure === false ? PLAIN : tlsFiles(folder);
+    const broker = await startMosquitto([...lines, ...OPEN, 'max_queued_messages 0', 'max_inflight_messages 0']);
     const uplink = await startProxy(broker.port);
     let plant: Plant | undefined;
     const agent = new SimulatedAgent({
@@ -107,20 +105,20 @@ export class Plant implements AsyncDisposable {
       gateway: { id: 'gw-1', tenant: 'acme', dataDir: join(folder, 'data') },
       machines: [{ id: MACHINE, driver: 'mtconnect', url: agent.url.href, device: MACHINE }],
       uplink: {
-        url: `mqtts://127.0.0.1:${uplink.port}`,
-        tls: { ca: authority.ca, cert: client.cert, key: client.key },
+        url: `${scheme}://127.0.0.1:${uplink.port}`,
+        ...(tls === undefined ? {} : { tls }),
         backoff: { min: '100ms', max: '1s' },
+        ...options.uplink,
       },
+      buffer: options.buffer ?? {},
       log: { format: 'json' },
     };
     writeFileSync(configFile, stringify(config));
     const pem = (file: string) => readFileSync(file, 'utf8');
     plant.consumer = await DemoConsumer.connect(
       {
-        url: `mqtts://127.0.0.1:${broker.port}`,
-        ca: pem(authority.ca),
-        cert: pem(client.cert),
-        key: pem(client.key),
+        url: `${scheme}://127.0.0.1:${broker.port}`,
+        ...(tls === undefined ? {} : { ca: pem(tls.ca), cert: pem(tls.cert), key: pem(tls.key) }),
         onLink: (connected) => {
           plant.#connected = connected;
         },
@@ -174,6 +172,25 @@ export class Plant implements AsyncDisposable {
     await this.uplink[Symbol.asyncDispose]();
     await this.broker[Symbol.asyncDispose]();
   }
+}
+
+interface Security {
+  readonly scheme: string;
+  /** Of the broker's config. */
+  readonly lines: readonly string[];
+  /** Paths for its clients. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+const PLAIN: Security = { scheme: 'mqtt', lines: [] };
+
+/** A CA, and what it has issued to the broker and its clients. */
+function tlsFiles(folder: string): Security {
+  const { ca, issue } = createAuthority(folder);
+  const server = issue('server');
+  const { cert, key } = issue('gateway');
+  const lines = [`cafile ${ca}`, `certfile ${server.cert}`, `keyfile ${server.key}`, 'require_certificate true'];
+  return { scheme: 'mqtts', lines, tls: { ca, cert, key } };
 }
 
 /** Resident memory of a process in MB (10⁶ bytes). */
