@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, Fault } from '../errors.ts';
 import { asDamage, damage, openFault } from './disk-faults.ts';
+import { readAround } from './disk-read.ts';
 import { checkIdentity, migrate } from './migrations.ts';
 import { isWalDamaged, PAGE_BYTES } from './wal.ts';
 
@@ -108,7 +109,7 @@ function startsLikeOurs(path: string): boolean {
   const start = Buffer.alloc(24);
   const handle = openSync(path, 'r');
   try {
-    readSync(handle, start);
+    readAround(handle, start, 0);
   } finally {
     closeSync(handle);
   }

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { framesOf, PAGE_BYTES } from './wal.ts';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readAround } from './disk-read.ts';
+import { PAGE_BYTES, transactionsOf, type WalTransaction } from './wal.ts';
 
 /** Pages that are read at once. */
 const CHUNK_PAGES = 256;
@@ -17,15 +18,16 @@ export class PageFile implements Disposable {
   readonly #map = Buffer.alloc(PAGE_BYTES);
   #mapPage = 0;
   readonly pages: number;
+  /** Whether the last transaction is damaged: whether it was ever acknowledged, and what else was in it, nobody knows. */
+  isEndUnsure = false;
 
   /** @throws what the file system throws, but for a file that is not there */
   constructor(path: string) {
     this.#handle = openIfThere(path);
     this.#wal = openIfThere(`${path}-wal`);
-    const committed = this.#wal === undefined ? undefined : this.#readWal(this.#wal);
     const inFile = this.#handle === undefined ? 0 : Math.ceil(fstatSync(this.#handle).size / PAGE_BYTES);
     // What is behind the end that the last transaction tells was given back, and is stale.
-    this.pages = committed ?? inFile;
+    this.pages = this.#wal === undefined ? inFile : this.#readWal(this.#wal, inFile);
   }
 
   [Symbol.dispose](): void {
@@ -52,18 +54,20 @@ export class PageFile implements Disposable {
     return this.#read(this.#handle, into, (page - 1) * PAGE_BYTES);
   }
 
-  /** Transactions up to the last that ended; what is damaged in between is left out. Gives the pages of the database then. */
-  #readWal(wal: number): number | undefined {
-    let pages: number | undefined;
-    const open = new Map<number, number>();
-    for (const { page, commit, at, isSound } of framesOf(wal)) {
-      if (!isSound) continue;
-      open.set(page, at);
-      if (commit === 0) continue;
-      for (const [written, where] of open) this.#inWal.set(written, where);
-      open.clear();
-      pages = commit;
+  /** Takes every transaction that ended, but for a last one that a power cut has torn. Gives the pages of the database then. */
+  #readWal(wal: number, inFile: number): number {
+    let pages = inFile;
+    const take = ({ frames, pages: after }: WalTransaction) => {
+      for (const { page, at } of frames) this.#inWal.set(page, at);
+      pages = after ?? frames.reduce((most, { page }) => Math.max(most, page), pages);
+    };
+    let last: WalTransaction | undefined;
+    for (const transaction of transactionsOf(wal)) {
+      if (last !== undefined) take(last);
+      last = transaction;
     }
+    this.isEndUnsure = last?.isWhole === false;
+    if (last?.mayBeTorn === false) take(last);
     return pages;
   }
 
@@ -78,17 +82,9 @@ export class PageFile implements Disposable {
     return !NO_TREE.includes(this.#map.readUInt8((page - mapPage - 1) * 5));
   }
 
-  /** Whether the whole buffer was read; what is behind the end of the file reads as zeros. */
+  /** Whether the disk gave all of it; what is behind the end of the file reads as zeros. */
   #read(handle: number | undefined, into: Buffer, at: number): boolean {
-    if (handle === undefined) return false;
-    try {
-      const length = readSync(handle, into, 0, into.length, at);
-      into.fill(0, length);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error;
-      return false;
-    }
+    return handle !== undefined && readAround(handle, into, at).isWhole;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
 import { DATABASE_FILE } from './database.ts';
 
 const FOLDER = 'quarantine';
@@ -111,7 +112,7 @@ function pendingIn(dataDir: string): Pending {
     const { moving, folders } = JSON.parse(readFileSync(path, 'utf8')) as Pending;
     return { moving, folders: folders.filter((name) => existsSync(join(dataDir, FOLDER, name))) };
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    if (!(error instanceof SyntaxError || error instanceof TypeError || codeOf(error) === 'EIO')) throw error;
     // It is damaged itself: what was taken over already is not taken twice.
     return { folders: foldersIn(dataDir) };
   }

@@ -77,6 +77,11 @@ export class Wreck implements Disposable {
     return new Map([...this.#names, ...own]);
   }
 
+  /** Whether what was committed last may be missing without a trace. */
+  get isEndUnsure(): boolean {
+    return this.#file.isEndUnsure;
+  }
+
   /** By machine, as JSON text. */
   get cursors(): ReadonlyMap<string, string> {
     return this.#cursors;

@@ -67,7 +67,7 @@ export function takeOver(store: Store, file: string, options: TakeOverOptions): 
     if (waiting.length >= SLICE_BATCHES) flush();
   }
   flush();
-  const { events, lost } = tell([...wrecks.values()], here, wreck.cursors, store.stream, now);
+  const { events, lost } = tell([...wrecks.values()], here, wreck, store.stream, now);
   const unknown = wrecks.size > 0 ? [] : machines.map((machine) => nothingOf(machine, store.stream, now));
   const numbering = [...wrecks.values()].map((one) => ({ ...one.channel, nextSeq: one.nextSeq }));
   const told = [...events, ...unknown].flatMap(([machine, all]) =>
@@ -91,7 +91,7 @@ export function takeOver(store: Store, file: string, options: TakeOverOptions): 
 function tell(
   wrecks: readonly ChannelWreck[],
   here: ReadonlyMap<ChannelWreck, SeqRanges>,
-  cursors: ReadonlyMap<string, string>,
+  { cursors, isEndUnsure }: Pick<Wreck, 'cursors' | 'isEndUnsure'>,
   stream: string,
   now: number,
 ): { events: Map<string, MachineEvent[]>; lost: number } {
@@ -108,8 +108,9 @@ function tell(
     };
     lost += figures.lost;
     const streams = [...new Set(own.map(({ channel }) => channel.stream))];
-    // Without its place, or where its numbering ends, nobody knows what is missing.
-    const isClear = cursors.has(machine) && own.length > 0 && own.every(({ channel }) => channel.nextSeq !== null);
+    // Without its place, its numbering or what was committed last, nobody knows what is missing.
+    const hasNumbering = own.length > 0 && own.every(({ channel }) => channel.nextSeq !== null);
+    const isClear = cursors.has(machine) && hasNumbering && !isEndUnsure;
     const times = own.flatMap(({ lastAt }) => lastAt ?? []);
     events.set(machine, [
       ...losses.flatMap(({ one, losses: each }) => gapsOf(one.channel, each, now)),

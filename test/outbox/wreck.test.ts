@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
@@ -12,6 +12,9 @@ const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
 const ROUNDS = SOAK ? 40 : 4;
+/** Bytes of the header of a WAL, and of a page in it. */
+const HEADER = 32;
+const FRAME = 24 + 4096;
 
 /** The same as `Wreck` gives, asked from SQLite. */
 function byQuery(path: string) {
@@ -64,27 +67,45 @@ t.test('reading the pages gives what SQLite gives, with and without a WAL', asyn
   }
 });
 
+/** A WAL of so many transactions, as a kill leaves it, and the frames at which each begins. */
+function walOf(dataDir: string, transactions: number, bytes = 9000) {
+  const store = Store.open(dataDir, NOW);
+  const path = join(dataDir, 'outbox.db-wal');
+  const begins: number[] = [];
+  for (let i = 0; i < transactions; i++) {
+    begins.push(Math.max(0, (statSync(path, { throwIfNoEntry: false })?.size ?? 0) - HEADER) / FRAME);
+    const terms = { now: NOW, budget: { maxBytes: 1e9, maxAge: 1e12 } };
+    store.commit({ appends: [{ batches: [bulky(bytes)] }], settled: [], holds: [] }, terms);
+  }
+  const wal = readFileSync(path);
+  store.close();
+  return { wal, begins };
+}
+
 t.test('a WAL is damaged where transactions come behind the damage; a torn end is none', async (t) => {
   const dataDir = t.testdir();
-  const store = Store.open(dataDir, NOW);
-  for (let i = 0; i < 30; i++) {
-    const terms = { now: NOW, budget: { maxBytes: 1e9, maxAge: 1e12 } };
-    store.commit({ appends: [{ batches: [bulky(9000)] }], settled: [], holds: [] }, terms);
-  }
-  const wal = readFileSync(join(dataDir, 'outbox.db-wal'));
-  store.close();
+  const { wal, begins } = walOf(dataDir, 30);
   const path = join(dataDir, 'copy');
-  const damagedAt = (at: number) => {
+  const isDamaged = (change: (copy: Buffer) => void) => {
     const copy = Buffer.from(wal);
-    copy.writeUInt8(copy.readUInt8(at) ^ 0x10, at);
+    change(copy);
     writeFileSync(path, copy);
     return isWalDamaged(path);
   };
+  const flippedAt = (at: number) => isDamaged((copy) => copy.writeUInt8(copy.readUInt8(at) ^ 0x10, at));
+  const [before, last] = begins.slice(-2).map((frame) => HEADER + frame * FRAME) as [number, number];
   writeFileSync(path, wal);
   t.equal(isWalDamaged(path), false, 'whole');
   t.equal(isWalDamaged(join(dataDir, 'none')), false, 'there is none');
-  for (const at of [17, 26, 40, 60, 5000, wal.length >> 1]) t.equal(damagedAt(at), true, `at ${at}`);
-  t.equal(damagedAt(wal.length - 100), false, 'in the last frame');
+  for (const at of [17, 26, 40, 60, 5000, wal.length >> 1, before + 9, before + 100]) t.ok(flippedAt(at), `at ${at}`);
+  for (const at of [0, 4, 8, 9, 16, 20, 100])
+    t.ok(flippedAt(last - FRAME + at), `${at} in the end of the last but one`);
+  t.ok(
+    isDamaged((copy) => copy.fill(0xff, 0, FRAME)),
+    'a page of garbage over header and first frame',
+  );
+  t.ok(flippedAt(last + 8), 'the last one is whole but for its salts');
+  for (const at of [last, last + 100, wal.length - 100]) t.notOk(flippedAt(at), 'in the last');
   for (const length of [0, 20, 32, 5000, wal.length - 5000, wal.length - 1]) {
     writeFileSync(path, wal.subarray(0, length));
     t.equal(isWalDamaged(path), false, `cut at ${length}`);
@@ -92,4 +113,37 @@ t.test('a WAL is damaged where transactions come behind the damage; a torn end i
   writeFileSync(path, wal);
   appendFileSync(path, Buffer.alloc(20_000));
   t.equal(isWalDamaged(path), false, 'zeros behind it');
+});
+
+t.test('a damaged header is told, also where it has one transaction behind it', async (t) => {
+  const { wal } = walOf(t.testdir(), 1);
+  const path = join(t.testdirName, 'copy');
+  for (let at = 0; at < HEADER; at++) {
+    const copy = Buffer.from(wal);
+    copy.writeUInt8(copy.readUInt8(at) ^ 0x10, at);
+    writeFileSync(path, copy);
+    t.ok(isWalDamaged(path), `at ${at}`);
+  }
+});
+
+t.test('an end that a power cut has torn is left out whole: it was never acknowledged', async (t) => {
+  const dataDir = t.testdir();
+  const { wal, begins } = walOf(dataDir, 5, 30_000);
+  const path = join(dataDir, 'torn.db');
+  const frames = wal.length / FRAME - (begins.at(-1) as number);
+  t.ok(frames > 6, `${frames} frames`);
+  for (const [torn, expected] of [
+    [-1, 5],
+    [0, 4],
+    [2, 4],
+    [Math.floor(frames) - 1, 4],
+  ] as const) {
+    const copy = Buffer.from(wal);
+    const start = HEADER + ((begins.at(-1) as number) + torn) * FRAME;
+    // A sector that was not written: only its salts, from an older round, are there.
+    if (torn >= 0) copy.fill(0, start, start + FRAME);
+    writeFileSync(`${path}-wal`, copy);
+    using wreck = new Wreck(path);
+    t.equal([...wreck.batches()].filter(({ body }) => body !== null).length, expected, `frame ${torn}`);
+  }
 });
