@@ -41,7 +41,7 @@ export const salvageCommand: CommandModule<object, SalvageArgs> = {
     for (const { file, batches } of reports) process.stderr.write(`${batches} batches from ${file}, set aside\n`);
     try {
       let told = 0;
-      const onProgress = (batches: number) => {
+      const onProgress = ({ batches }: { batches: number }) => {
         if (batches < told + PROGRESS_EVERY) return;
         told = batches;
         process.stderr.write(`${batches} batches so far\n`);

@@ -74,7 +74,9 @@ export async function openOutbox(options: OutboxOptions): Promise<LocalOutbox> {
 function salvageText(report: SalvageReport): string {
   const { file, batches, observations, before, lost, nameless, withoutCursor, interrupted } = report;
   const where = `the buffer was damaged and lies in ${file}`;
-  if (interrupted !== undefined) return `${where}: not all of it was salvaged, the next start goes on: ${interrupted}`;
+  if (interrupted !== undefined) {
+    return `${where}: not all of it was salvaged (${batches} batches for now), the next start goes on: ${interrupted}`;
+  }
   const earlier = before === 0 ? '' : `, beside ${before} at an earlier start`;
   const saved = `${batches} undelivered batches with ${observations} observations were salvaged${earlier}`;
   const unnamed = nameless === 0 ? '' : ` (but for ${nameless}, of which not even the machine is known)`;

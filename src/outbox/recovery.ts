@@ -11,7 +11,7 @@ import {
   setAside,
 } from './quarantine-files.ts';
 import { Store } from './store.ts';
-import { type SalvageReport, takeOver } from './take-over.ts';
+import { type SalvageProgress, type SalvageReport, takeOver } from './take-over.ts';
 
 /** How often a file that the disk does not give is tried before it counts as damaged, and the pause in between. */
 const READ_TRIES = 3;
@@ -82,17 +82,31 @@ function tryTakeOver(
   dataDir: string,
   deleted: string[],
 ): SalvageReport {
+  let done: SalvageProgress = { batches: 0, observations: 0, before: 0 };
   for (;;) {
+    const before = done;
+    const onProgress = (soFar: SalvageProgress) => {
+      done = together(before, soFar);
+    };
     try {
-      return takeOver(store, file, options);
+      const report = takeOver(store, file, { ...options, onProgress });
+      return { ...report, ...together(before, report) };
     } catch (error) {
       const found = diskFault(error, dataDir);
       if (found?.passing !== true) throw error;
       const room = found.full ? prune(dataDir, 0) : [];
       deleted.push(...room);
       if (room.length > 0) continue;
-      const interrupted = explain(found.fault);
-      return { file, batches: 0, observations: 0, before: 0, lost: null, nameless: 0, withoutCursor: [], interrupted };
+      return { file, ...done, lost: null, nameless: 0, withoutCursor: [], interrupted: explain(found.fault) };
     }
   }
+}
+
+/** What the first attempt has taken over is there already for the second. */
+function together(first: SalvageProgress, second: SalvageProgress): SalvageProgress {
+  return {
+    batches: first.batches + second.batches,
+    observations: first.observations + second.observations,
+    before: second.before - first.batches,
+  };
 }

@@ -8,15 +8,19 @@ import type { Adopted, Store } from './store.ts';
 /** Events in one batch. */
 const EVENTS_A_BATCH = 500;
 
-/** What was made of a damaged database. */
-export interface SalvageReport {
-  /** Where it lies now. */
-  readonly file: string;
+/** What was taken over so far. */
+export interface SalvageProgress {
   /** Undelivered batches that were taken over. */
   readonly batches: number;
   readonly observations: number;
   /** Undelivered batches that were there already: an earlier start, or a hand, has taken them over. */
   readonly before: number;
+}
+
+/** What was made of a damaged database. */
+export interface SalvageReport extends SalvageProgress {
+  /** Where it lies now. */
+  readonly file: string;
   /** Batches that were given a seq and cannot be read; null: nothing of it can be read, so nobody knows. */
   readonly lost: number | null;
   /** Of those lost, batches of which not even the machine is known: no gap tells them. */
@@ -31,8 +35,8 @@ export interface TakeOverOptions {
   readonly now: number;
   /** Told of the loss where nothing can be read. */
   readonly machines?: readonly string[];
-  /** Called now and then with the number of batches so far. */
-  readonly onProgress?: (batches: number) => void;
+  /** Called now and then with what is on the disk. */
+  readonly onProgress?: (soFar: SalvageProgress) => void;
 }
 
 /**
@@ -51,7 +55,7 @@ export function takeOver(store: Store, file: string, options: TakeOverOptions): 
   const flush = () => {
     store.adopt({ batches: waiting }, now);
     waiting = [];
-    onProgress?.(batches);
+    onProgress?.({ batches, observations, before });
   };
   for (const batch of wreck.batches()) {
     const of = wrecks.get(batch.channel);
