@@ -1,7 +1,18 @@
 import type { CommandModule } from 'yargs';
 
 /** Told by name, since their schemas take a while to load. */
-const KINDS = ['config', 'telemetry', 'rollup', 'event', 'status', 'test', 'command', 'reply', 'asyncapi'] as const;
+const KINDS = [
+  'config',
+  'telemetry',
+  'rollup',
+  'alert',
+  'event',
+  'status',
+  'test',
+  'command',
+  'reply',
+  'asyncapi',
+] as const;
 type Kind = (typeof KINDS)[number];
 
 export const schemaCommand: CommandModule<object, { kind: Kind }> = {

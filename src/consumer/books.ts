@@ -80,7 +80,7 @@ export class Books {
     }
     if (batch.kind === 'telemetry') addObservations(machine, batch);
     else if (batch.kind === 'rollup') addWindows(machine, batch);
-    else addGaps(machine, batch);
+    else if (batch.kind === 'event') addGaps(machine, batch);
   }
 
   /** With the books of the ledger, which know what is missing. */
@@ -156,7 +156,9 @@ function addObservations(machine: Machine, { t0, signals }: TelemetryBatch): voi
 }
 
 function addWindows(machine: Machine, { t0, rollups }: RollupBatch): void {
-  for (const { t, n } of Object.values(rollups)) {
+  for (const { t, n, regular } of Object.values(rollups)) {
+    // What they sum up is there as well, or was never to be sent.
+    if (regular === true) continue;
     for (const [i, offset] of t.entries()) {
       machine.total.rolledUp += n[i] ?? 0;
       countsOf(machine, hourOf(t0 + offset)).rolledUp += n[i] ?? 0;

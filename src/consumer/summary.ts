@@ -12,6 +12,7 @@ export interface SummaryFigures {
   readonly observations: number;
   /** Observations of which only a rollup tells. */
   readonly rolledUp: number;
+  readonly alerts: number;
   readonly events: number;
   readonly duplicatesRemoved: number;
   /** Batches whose seq was jumped over, without a gap that names them. */
@@ -48,6 +49,7 @@ export class Summary {
     batches: 0,
     observations: 0,
     rolledUp: 0,
+    alerts: 0,
     events: 0,
     duplicatesRemoved: 0,
     late: 0,
@@ -97,7 +99,8 @@ export class Summary {
     if (late && !batch.historical) this.#counts.late += 1;
     if (batch.kind === 'telemetry') this.#addTelemetry(batch, arrivedAt);
     else if (batch.kind === 'rollup') this.#addRollups(batch);
-    else this.#addEvents(batch);
+    else if (batch.kind === 'event') this.#addEvents(batch);
+    else this.#counts.alerts += batch.alerts.length;
   }
 
   #addTelemetry({ tenant, gateway, t0, signals, historical }: TelemetryBatch, arrivedAt: number): void {
@@ -110,7 +113,9 @@ export class Summary {
   }
 
   #addRollups({ rollups }: RollupBatch): void {
-    for (const { n } of Object.values(rollups)) for (const count of n) this.#counts.rolledUp += count;
+    for (const { n, regular } of Object.values(rollups)) {
+      if (regular !== true) for (const count of n) this.#counts.rolledUp += count;
+    }
   }
 
   #addEvents({ events }: EventBatch): void {

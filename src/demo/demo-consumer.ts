@@ -76,7 +76,7 @@ export class DemoConsumer implements AsyncDisposable {
       return;
     }
     // A minute's figures are no observations: the books take them as lost.
-    if (batch.kind === 'rollup') return;
+    if (batch.kind !== 'telemetry') return;
     for (const { signal, t, ns, v } of observationsOf(batch)) {
       this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000), value: v }, arrivedAt);
     }

@@ -33,7 +33,11 @@ function batches(kind: Kind & WireSchemaName, description: string): Channel {
 
 const CHANNELS: readonly Channel[] = [
   { ...batches('telemetry', 'Batches of observations'), messages: ['telemetry', 'test'] },
-  batches('rollup', 'Batches of one-minute windows, in the place of observations that were thinned'),
+  batches(
+    'rollup',
+    'Batches of windows: those of the config, and those in the place of observations that were thinned',
+  ),
+  batches('alert', 'Batches of alerts, as soon as they fire, resolve or are acknowledged'),
   {
     ...batches('event', 'Batches of events: gaps, driver states, machine metadata, notices'),
     messages: ['event', 'test'],
@@ -71,6 +75,7 @@ const CHANNELS: readonly Channel[] = [
 const MESSAGES: Readonly<Record<WireSchemaName, string>> = {
   telemetry: 'Observations of a machine in columns',
   rollup: 'Windows of a machine’s signals in columns',
+  alert: 'What the rules of the gateway have found',
   event: 'What happened beside the values; gaps tell what was lost',
   status: 'The connection of the gateway',
   test: 'Proves the right to publish (doctor): to be passed over',
@@ -78,7 +83,7 @@ const MESSAGES: Readonly<Record<WireSchemaName, string>> = {
   reply: 'accepted and then done, or refused',
 };
 
-const HISTORICAL: ReadonlySet<WireSchemaName> = new Set(['telemetry', 'rollup', 'event']);
+const HISTORICAL: ReadonlySet<WireSchemaName> = new Set(['telemetry', 'rollup', 'alert', 'event']);
 
 /** The contract as an AsyncAPI 3.0 document, from the gateway's side: it sends what a consumer receives. */
 export function asyncApi(): object {

@@ -158,12 +158,12 @@ function first(issues: readonly z.core.$ZodIssue[], above: readonly PropertyKey[
 
 /** Name of a signal whose columns do not belong together. */
 function unevenSignal(batch: WireBatch): string | undefined {
-  if (batch.kind === 'event') return undefined;
+  if (batch.kind === 'event' || batch.kind === 'alert') return undefined;
   const uneven =
     batch.kind === 'telemetry'
       ? Object.entries(batch.signals).find(([, { t, v, q = v }]) => isUneven(t, [v, q]))
-      : Object.entries(batch.rollups).find(([, { t, n, min, max, mean, last }]) =>
-          isUneven(t, [n, min, max, mean, last]),
+      : Object.entries(batch.rollups).find(([, { t, n, min, max, mean, last, stddev = n, first = n, time = {} }]) =>
+          isUneven(t, [n, min, max, mean, last, stddev, first, ...Object.values(time)]),
         );
   return uneven?.[0];
 }
@@ -198,8 +198,8 @@ export function batchKey(batch: WireBatch): string {
 /** When the latest entry of a batch was, in milliseconds since the epoch. */
 export function latestTime(batch: WireBatch): number {
   let latest = 0;
-  if (batch.kind === 'event') {
-    for (const { t } of batch.events) if (t > latest) latest = t;
+  if (batch.kind === 'event' || batch.kind === 'alert') {
+    for (const { t } of batch.kind === 'event' ? batch.events : batch.alerts) if (t > latest) latest = t;
   } else {
     const columns = batch.kind === 'telemetry' ? batch.signals : batch.rollups;
     for (const { t } of Object.values(columns)) for (const offset of t) if (offset > latest) latest = offset;

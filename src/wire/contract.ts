@@ -11,7 +11,7 @@ export const CONTRACT_VERSION = 1;
 /** Ids of tenants, gateways and machines: safe in a topic, a file name and a URL. */
 export const ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** What a batch can hold. `alert` is reserved: this version publishes none. */
+/** What a batch can hold. */
 export const KINDS = ['telemetry', 'rollup', 'alert', 'event'] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -137,12 +137,22 @@ const windowed = z.array(z.number().nullable()).describe('null where no value of
 export const windowsSchema = z.looseObject({
   unit: z.string().optional(),
   window: z.int().positive().describe('length of a window, milliseconds'),
+  regular: z
+    .literal(true)
+    .optional()
+    .describe('whole windows, as the config wants them; absent: parts, in the place of observations that were thinned'),
   t: z.array(offset).describe('when each window begins'),
   n: z.array(z.int()).describe('observations in it'),
   min: windowed,
   max: windowed,
   mean: windowed,
   last: z.array(z.json()).describe('the last value in it; null where that was unavailable'),
+  stddev: windowed.optional().describe('population standard deviation'),
+  first: z.array(z.json()).optional().describe('the first value in it'),
+  time: z
+    .record(z.string(), z.array(z.number()))
+    .optional()
+    .describe('of a state: seconds of each window that it was in each value'),
 });
 
 export const rollupSchema = z.looseObject({
@@ -151,14 +161,37 @@ export const rollupSchema = z.looseObject({
   rollups: z.record(z.string(), windowsSchema),
 });
 
+export const alertSchema = z.looseObject({
+  id: z.string().min(1).describe('of one life of an alert, from pending to resolved'),
+  rule: z.string().min(1),
+  state: z.string().describe('firing, resolved, acknowledged; later versions add states'),
+  severity: z.string().describe('info, warning, critical'),
+  t: offset,
+  since: offset.describe('when the condition became true, milliseconds after t0; may be negative'),
+  summary: z.string().optional(),
+  values: z.record(z.string(), z.json()).optional().describe('the signals of the condition at that moment'),
+  shadow: z.literal(true).optional().describe('of a rule on trial: nobody was told'),
+});
+
+export const alertBatchSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('alert'),
+  alerts: z.array(alertSchema),
+});
+
 export const eventBatchSchema = z.looseObject({
   ...envelope,
   kind: z.literal('event'),
   events: z.array(z.union([eventSchema, laterEventSchema])),
 });
 
-/** Every batch that this version publishes. Alerts join here when their part does. */
-export const batchSchema = z.discriminatedUnion('kind', [telemetrySchema, rollupSchema, eventBatchSchema]);
+/** Every batch that this version publishes. */
+export const batchSchema = z.discriminatedUnion('kind', [
+  telemetrySchema,
+  rollupSchema,
+  alertBatchSchema,
+  eventBatchSchema,
+]);
 
 /** The retained message on `plc/{tenant}/{gateway}/status`: birth, orderly end and Last Will. */
 export const statusSchema = z.looseObject({
@@ -192,6 +225,8 @@ export type TestMessage = z.infer<typeof testSchema>;
 export type WireEvent = z.infer<typeof eventSchema>;
 export type TelemetryBatch = z.infer<typeof telemetrySchema>;
 export type RollupBatch = z.infer<typeof rollupSchema>;
+export type WireAlert = z.infer<typeof alertSchema>;
+export type AlertBatch = z.infer<typeof alertBatchSchema>;
 export type EventBatch = z.infer<typeof eventBatchSchema>;
 export type WireBatch = z.infer<typeof batchSchema>;
 export type Status = z.infer<typeof statusSchema>;

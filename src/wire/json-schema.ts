@@ -1,11 +1,19 @@
 import { z } from 'zod';
 import { commandSchema, replySchema } from './command.ts';
-import { eventBatchSchema, rollupSchema, statusSchema, telemetrySchema, testSchema } from './contract.ts';
+import {
+  alertBatchSchema,
+  eventBatchSchema,
+  rollupSchema,
+  statusSchema,
+  telemetrySchema,
+  testSchema,
+} from './contract.ts';
 
 /** What is published and what is asked, by name; docs/contract/ holds each as JSON Schema 2020-12. */
 export const WIRE_SCHEMAS = {
   telemetry: telemetrySchema,
   rollup: rollupSchema,
+  alert: alertBatchSchema,
   event: eventBatchSchema,
   status: statusSchema,
   test: testSchema,

@@ -36,5 +36,5 @@ t.test('another name is wrong usage', async (t) => {
   const { status, stdout, stderr } = schema('nope');
   t.equal(status, 64);
   t.equal(stdout, '');
-  t.match(stderr, /Choices: "config", "telemetry", "rollup", "event", "status"/);
+  t.match(stderr, /Choices: "config", "telemetry", "rollup", "alert", "event", "status"/);
 });

@@ -113,7 +113,6 @@ t.test('what is not for this version is ignored, not refused', async (t) => {
   const later = { ...telemetry(1), hue: 'blue', signals: { n: { t: [0], v: [1], method: 'mean' } } };
   t.strictSame(parseMessage(TOPIC, bytes(later)), { type: 'batch', batch: later }, 'keys are kept as they are');
   t.match(parseMessage('plc/acme/gw-01/vmc-3/picture', bytes({})), { type: 'ignored', reason: /kind/ });
-  t.match(parseMessage('plc/acme/gw-01/vmc-3/alert', bytes({})), { type: 'ignored', reason: /kind/ });
   t.match(parseMessage(STATUS_TOPIC, Buffer.alloc(0)), { type: 'ignored', reason: /cleared/ });
   for (const topic of ['$SYS/broker/uptime', 'plc/acme', `${TOPIC}/raw`, 'x/acme/gw-01/vmc-3/telemetry', '']) {
     t.match(parseMessage(topic, bytes({})), { type: 'ignored', reason: /no topic of this contract/ }, topic);
