@@ -20,6 +20,11 @@ const PREFETCH_BYTES = 2 * 2 ** 20;
 const UNSETTLED_MAX = 4096;
 /** Pause after a claim that failed. */
 const CLAIM_RETRY_MS = 1000;
+/**
+ * How long a link has to stand with nothing in flight before a batch with a strike goes out on it: longer than a second,
+ * after which most clients come back and take the id over again.
+ */
+const QUIET_MS = 1500;
 /** How often batches that were set aside are looked for. */
 const RETURN_CHECK_MS = 20_000;
 /** What has waited longer than this is backlog: it goes out beside what is live, marked `historical`. */
@@ -187,6 +192,7 @@ export class Delivery {
   /** Finds out where live data begins, and takes those first on which the broker may have closed the last link. */
   async #begin(): Promise<void> {
     const { outbox, suspects, clock, failed } = this.#options;
+    if (suspects.struck) await sleep(QUIET_MS, undefined, { ref: false });
     while (!this.#begun && !this.#paused) {
       try {
         const boundary = await outbox.boundary(clock.now() - LIVE_MS);

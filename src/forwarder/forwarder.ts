@@ -213,13 +213,13 @@ export class Forwarder {
   }
 
   #lost(error: LinkError, delivery: Delivery): void {
-    const poison = this.#suspects.lost(error, delivery.unacknowledged());
+    const { poison, isExplained } = this.#suspects.lost(error, delivery.unacknowledged());
     if (poison !== undefined) {
       const reason = `the broker closed the link ${STRIKES} times in a row when it was sent: ${error.message}`;
       const hint = 'check its size and topic against the limits and the ACL of the broker';
       this.#quarantine.hold(poison, this.#sender, reason, hint);
     }
-    this.#uplink.lost(error, delivery.inFlight);
+    this.#uplink.lost(error, { inFlight: delivery.inFlight, isExplained });
   }
 
   /** The outbox breaks for good or closes: whoever owns it acts. What cannot be read now is asked for again. */

@@ -16,8 +16,12 @@ import { Told } from './told.ts';
 const ASK_FOR_5_AGAIN_MS = 3_600_000;
 /** A link that lived so long was a good one, even if nothing was sent on it. */
 const STABLE_MS = 30_000;
-/** Links that the broker closed young and idle, in a row, before another client with the same id is suspected. */
+/**
+ * Links that the broker closed young, in a row, before another client with the same id is suspected: where nothing was
+ * under way at the last close, and where something was. Then a batch may be the cause, too.
+ */
 const IDLE_CLOSES = 3;
+const BUSY_CLOSES = 5;
 /** How long the last status message may take on the way out. */
 const GOODBYE_MS = 200;
 
@@ -30,6 +34,14 @@ export interface UplinkOptions {
   readonly clock: Clock;
   /** Source of the jitter, 0 to 1. */
   readonly random?: () => number;
+}
+
+/** What was under way when a link ended. */
+export interface LinkEnding {
+  /** Batches without an acknowledgement. */
+  readonly inFlight: number;
+  /** Whether one of them is known as the likely cause. */
+  readonly isExplained: boolean;
 }
 
 export interface UplinkStatus {
@@ -58,7 +70,7 @@ export class Uplink {
   #isOutageTold = true;
   #only311Until = 0;
   #isFallbackTold = false;
-  #idleCloses = 0;
+  #youngCloses = 0;
   #renewal = new AbortController();
 
   constructor(options: UplinkOptions) {
@@ -117,13 +129,13 @@ export class Uplink {
     this.#backoff.reset();
   }
 
-  /** The link could not be opened, or has ended with so many batches in flight; the next `connect` waits. */
-  lost(cause: unknown, inFlight = 0): void {
+  /** The link could not be opened, or has ended; the next `connect` waits. */
+  lost(cause: unknown, ending: LinkEnding = { inFlight: 0, isExplained: false }): void {
     const { clock, log } = this.#options;
     const now = clock.now();
     const wasConnected = this.#status.state === 'connected';
     if (wasConnected) this.#downSince = now;
-    const error = wasConnected ? this.#judgeLife(cause, inFlight) : cause;
+    const error = wasConnected ? this.#judgeLife(cause, ending) : cause;
     const heals = error instanceof LinkError ? error.heals : !(error instanceof Fault);
     this.#delay = heals ? this.#backoff.next() : this.#backoff.far();
     this.#error = explain(error);
@@ -141,18 +153,22 @@ export class Uplink {
   }
 
   /** What the end of an established link says; a link that lived long makes good for what was before. */
-  #judgeLife(cause: unknown, inFlight: number): unknown {
+  #judgeLife(cause: unknown, { inFlight, isExplained }: LinkEnding): unknown {
     if (performance.now() - this.#connectedAt >= STABLE_MS) {
       this.#backoff.reset();
       this.#told.forget();
-      this.#idleCloses = 0;
+      this.#youngCloses = 0;
       return cause;
     }
-    const isIdleClose = inFlight === 0 && cause instanceof LinkError && cause.why === 'closed';
-    this.#idleCloses = isIdleClose ? this.#idleCloses + 1 : 0;
-    if (this.#idleCloses < IDLE_CLOSES) return cause;
+    if (isExplained) {
+      this.#youngCloses = 0;
+      return cause;
+    }
+    const isClose = cause instanceof LinkError && cause.why === 'closed';
+    this.#youngCloses = isClose ? this.#youngCloses + 1 : 0;
+    if (this.#youngCloses < (inFlight === 0 ? IDLE_CLOSES : BUSY_CLOSES)) return cause;
     // Mosquitto 2.0 and brokers of 3.1.1 close the older of two links with one id without a word.
-    return new LinkError('the broker closes the link again and again while nothing is sent', {
+    return new LinkError('the broker closes the link again and again', {
       cause: 'closed',
       hint: `if another client connects with the id ${clientIdOf(this.#options.config, this.#options.identity)}, give each its own uplink.clientId`,
       heals: false,
