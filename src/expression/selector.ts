@@ -1,0 +1,34 @@
+/** Which machines something is for. */
+export interface Selector {
+  /** Ids, in which `*` stands for any characters and `?` for one. Any of them. */
+  readonly machines: readonly string[];
+  /** Labels that a machine must have, all of them; their values may be patterns too. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function selects(
+  { machines, labels }: Selector,
+  machine: string,
+  itsLabels: Readonly<Record<string, string>>,
+): boolean {
+  return (
+    machines.some((pattern) => fits(pattern, machine)) &&
+    Object.entries(labels).every(([name, pattern]) => {
+      const value = Object.hasOwn(itsLabels, name) ? itsLabels[name] : undefined;
+      return value !== undefined && fits(pattern, value);
+    })
+  );
+}
+
+/** Whether a text stands for more than itself. */
+export function isPattern(text: string): boolean {
+  return /[*?]/.test(text);
+}
+
+function fits(pattern: string, text: string): boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll(/\*+/g, '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 's').test(text);
+}
