@@ -1,9 +1,14 @@
+import { checkAlerts } from './alert-checks.ts';
 import type { Finding } from './finding.ts';
 import { isMapping, valueAt } from './visit.ts';
 
 /** What no schema of a single value can tell. Takes the data as it was read, so that it finds what it can in any. */
 export function crossCheck(data: unknown): Finding[] {
-  return [...checkMachines(valueAt(data, ['machines'])), ...checkUplink(valueAt(data, ['uplink']))];
+  return [
+    ...checkMachines(valueAt(data, ['machines'])),
+    ...checkUplink(valueAt(data, ['uplink'])),
+    ...checkAlerts(data),
+  ];
 }
 
 function checkMachines(machines: unknown): Finding[] {

@@ -7,6 +7,8 @@ export interface Finding {
   readonly message: string;
   /** Where to point: at the value unless said. */
   readonly at?: 'key' | 'value';
+  /** Where in the text of the value, from 1. */
+  readonly character?: number;
   /** The last step of the path is not told: it may be a secret. */
   readonly unnamed?: boolean;
   /** Another place that the message ends with, told by its line. */

@@ -168,11 +168,15 @@ function place(config: Config, resolved: readonly Resolved[]): void {
   }
 }
 
-function placed({ path, at = 'value', unnamed, see, message }: Finding, file: string, yaml: ParsedYaml): ConfigError {
+function placed(
+  { path, at = 'value', character, unnamed, see, message }: Finding,
+  file: string,
+  yaml: ParsedYaml,
+): ConfigError {
   const told: Path = unnamed === true ? path.slice(0, -1) : path;
   return {
     file,
-    ...yaml.locate(path, at),
+    ...yaml.locate(path, at, character),
     path: pathText(told),
     message: see === undefined ? message : `${message} on line ${yaml.locate(see, 'value').line}`,
   };

@@ -104,7 +104,8 @@ function toFindings(issue: z.core.$ZodIssue, shapes: Shapes): Finding[] {
     if (issue.input === undefined) return [{ path, message: `is missing: ${issue.message}` }];
     if (issue.input === null) return [{ path, at: 'key', message: `is empty: ${issue.message}` }];
   }
-  return [{ path, message: issue.message }];
+  const character = issue.code === 'custom' ? issue.params?.['character'] : undefined;
+  return [{ path, message: issue.message, ...(typeof character === 'number' ? { character } : {}) }];
 }
 
 function isOfRoot({ path, code }: z.core.$ZodIssue): boolean {

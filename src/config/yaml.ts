@@ -33,8 +33,11 @@ export interface ParsedYaml {
   readonly usable: boolean;
   /** Plain data; null for an empty text, undefined where it is not usable. */
   readonly data: unknown;
-  /** Where the key or value of a path stands; of what is not there, its parent's key, or item where it has none. */
-  locate(path: Path, at: 'key' | 'value'): Position;
+  /**
+   * Where the key or value of a path stands; of what is not there, its parent's key, or item where it has none.
+   * `character` (from 1): where in a text that stands in one line as it is; of any other, its beginning.
+   */
+  locate(path: Path, at: 'key' | 'value', character?: number): Position;
 }
 
 /** Words for what the parser finds, by its code: its own messages quote the text, which may be a secret. */
@@ -79,7 +82,13 @@ export function parseYaml(text: string): ParsedYaml {
     uniqueKeys: false,
     logLevel: 'error',
   });
-  const locate = (path: Path, at: 'key' | 'value') => position(offsetOf(document, path, at));
+  const locate = (path: Path, at: 'key' | 'value', character = 1) => {
+    const start = offsetOf(document, path, at);
+    const value = character > 1 ? document.getIn(path) : undefined;
+    const isBare = typeof value === 'string' && text.startsWith(value, start);
+    const isQuoted = typeof value === 'string' && text.startsWith(value, start + 1);
+    return position(isBare ? start + character - 1 : isQuoted ? start + character : start);
+  };
   const unusable = (errors: readonly SyntaxFinding[]) => ({ errors, usable: false, data: undefined, locate });
 
   const syntax = [...document.errors, ...document.warnings]

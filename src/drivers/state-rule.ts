@@ -31,7 +31,8 @@ const expression = z
       return { kind: 'expression', expression: parseExpression(text) } as const;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      context.addIssue({ code: 'custom', message: `at character ${error.column}: ${error.message}` });
+      const message = `at character ${error.column}: ${error.message}`;
+      context.addIssue({ code: 'custom', message, params: { character: error.column } });
       return z.NEVER;
     }
   });
