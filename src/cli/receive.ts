@@ -127,7 +127,7 @@ async function run(args: Arguments, stop: AbortController): Promise<Outcome> {
       screen.say(why === undefined ? `receiving ${topics.join(', ')}` : `${explain(why)}. Trying again.`);
     },
   });
-  const figures = () => summary.figures(subscription.report(args.fromStart));
+  const figures = () => summary.figures(subscription.report(args.fromStart, Date.now()));
   const timer = setInterval(() => screen.show(summaryLine(figures())), screen.isLive ? LIVE_MS : LINE_MS);
   try {
     await take(subscription, { add: (received) => summary.add(received), screen, sink, count: args.count, stop });
@@ -183,7 +183,7 @@ async function tell({ json, out, verify, fromStart }: Arguments, { figures, book
         summaryLine(figures),
         ...missingLines(figures),
         ...(verify ? bookLines(books) : []),
-        ...(verify && isClean ? [verdict(fromStart, figures.explained)] : []),
+        ...(verify && isClean ? [verdict(fromStart, figures)] : []),
       ];
   (out === '-' ? process.stderr : process.stdout).write(`${lines.join('\n')}\n`);
   if (!verify || isClean) return;
@@ -196,7 +196,10 @@ async function tell({ json, out, verify, fromStart }: Arguments, { figures, book
   throw new Fault('us', `the stream is not clean: ${what}`, { hint: 'see docs/contract.md' });
 }
 
-function verdict(fromStart: boolean, explained: number): string {
+function verdict(fromStart: boolean, { explained, awaited }: SummaryFigures): string {
+  if (awaited > 0) {
+    return `nothing is missing so far, and nothing is proven yet: ${awaited} batches may still come, a backlog is being sent. Verify until it is empty`;
+  }
   const from = fromStart ? 'seq 1' : 'the first';
   const or = explained > 0 ? `, or a gap says why it is not (${explained})` : '';
   const unjudged = fromStart ? '' : ' (what came before is not judged: --from-start)';

@@ -30,17 +30,19 @@ function rowsOf({ machine, total, earlier, hours }: MachineBooks): string[][] {
   ];
 }
 
-function isNoteworthy({ missing, historical, late, gaps }: BookFigures): boolean {
-  return missing + historical + late > 0 || Object.keys(gaps).length > 0;
+function isNoteworthy({ missing, awaited, historical, late, gaps }: BookFigures): boolean {
+  return missing + awaited + historical + late > 0 || Object.keys(gaps).length > 0;
 }
 
 function cells(
   name: string,
-  { batches, observations, missing, historical, late, gaps, rolledUp }: BookFigures,
+  { batches, observations, missing, awaited, historical, late, gaps, rolledUp }: BookFigures,
 ): string[] {
   const causes = Object.entries(gaps).map(([cause, of]) => `${of.gaps} ${cause} (${lostText(of)})`);
   const kept = rolledUp > 0 ? [`${rolledUp} in rollups`] : [];
-  return [name, ...[batches, observations, missing, historical, late].map(String), [...causes, ...kept].join(', ')];
+  const rest = awaited > 0 ? [`${awaited} batches may still come`] : [];
+  const remarks = [...causes, ...kept, ...rest].join(', ');
+  return [name, ...[batches, observations, missing, historical, late].map(String), remarks];
 }
 
 function lostText({ observations, uncounted }: GapFigures): string {

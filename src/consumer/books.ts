@@ -1,3 +1,4 @@
+import type { Range } from '../seq-ranges.ts';
 import { eventsOf, latestTime, machineKey } from '../wire/codec.ts';
 import type { EventBatch, RollupBatch, TelemetryBatch } from '../wire/contract.ts';
 import type { ReceivedBatch } from './inbox.ts';
@@ -32,6 +33,8 @@ export interface BookFigures {
   readonly late: number;
   /** Batches that are missing without a gap that says so. */
   readonly missing: number;
+  /** Batches that a backlog may still bring. */
+  readonly awaited: number;
   /** By cause. A gap is told in each hour that it reaches into. */
   readonly gaps: Readonly<Record<string, GapFigures>>;
 }
@@ -49,7 +52,7 @@ export interface MachineBooks {
   readonly hours: readonly HourBooks[];
 }
 
-type Counts = { -readonly [K in Exclude<keyof BookFigures, 'missing' | 'gaps'>]: number } & {
+type Counts = { -readonly [K in Exclude<keyof BookFigures, 'missing' | 'awaited' | 'gaps'>]: number } & {
   readonly gaps: Map<string, { -readonly [K in keyof GapFigures]: number }>;
 };
 
@@ -85,19 +88,21 @@ export class Books {
 
   /** With the books of the ledger, which know what is missing. */
   report(channels: readonly ChannelReport[]): MachineBooks[] {
-    const missing = missingByMachine(channels);
+    const holes = holesByMachine(channels);
     return [...this.#machines].map(([machine, { total, hours, earlier, foldedTo }]) => {
-      const lost = missing.get(machine) ?? new Map<number, number>();
-      const of = (hour: number) => lost.get(hour) ?? 0;
-      const before = [...lost.keys()].filter((hour) => hour <= foldedTo).reduce((sum, hour) => sum + of(hour), 0);
+      const lost = holes.get(machine) ?? new Map<number, Holes>();
+      const before = [...lost].filter(([hour]) => hour <= foldedTo).map(([, of]) => of);
       const all = [...new Set([...hours.keys(), ...lost.keys()])].filter((hour) => hour > foldedTo);
       return {
         machine,
-        total: figures(total, [...lost.values()].reduce(sum, 0)),
+        total: figures(total, [...lost.values()]),
         earlier: earlier === undefined ? undefined : figures(earlier, before),
         hours: all
           .sort((a, b) => a - b)
-          .map((hour) => ({ hour: nameOf(hour), ...figures(hours.get(hour) ?? emptyCounts(), of(hour)) })),
+          .map((hour) => ({
+            hour: nameOf(hour),
+            ...figures(hours.get(hour) ?? emptyCounts(), [lost.get(hour) ?? NO_HOLES]),
+          })),
       };
     });
   }
@@ -185,22 +190,39 @@ function addGap(counts: Counts, cause: string, gaps: number, observations: numbe
   known.uncounted += uncounted;
 }
 
-/** Machine → hour → batches that are missing in it. */
-function missingByMachine(channels: readonly ChannelReport[]): Map<string, Map<number, number>> {
-  const machines = new Map<string, Map<number, number>>();
-  for (const { channel, missing, missingBetween } of channels) {
-    if (missing.length === 0) continue;
+/** Batches that were not received. */
+type Holes = Readonly<Record<'missing' | 'awaited', number>>;
+
+const NO_HOLES: Holes = { missing: 0, awaited: 0 };
+
+/** Machine → hour → batches that are missing or awaited in it. */
+function holesByMachine(channels: readonly ChannelReport[]): Map<string, Map<number, Holes>> {
+  const machines = new Map<string, Map<number, Holes>>();
+  for (const { channel, missing, missingBetween, awaited, awaitedBetween } of channels) {
+    if (missing.length + awaited.length === 0) continue;
     const key = channel.split('/').slice(0, 3).join('/');
-    const hours = machines.get(key) ?? new Map<number, number>();
+    const hours = machines.get(key) ?? new Map<number, Holes>();
     machines.set(key, hours);
-    for (const [i, range] of missing.entries()) {
-      const [from, to] = missingBetween[i] as readonly [number, number];
-      for (const [hour, share] of spread(countOf([range]), from, to)) {
-        if (share > 0) hours.set(hour, (hours.get(hour) ?? 0) + share);
-      }
-    }
+    addHoles(hours, 'missing', missing, missingBetween);
+    addHoles(hours, 'awaited', awaited, awaitedBetween);
   }
   return machines;
+}
+
+function addHoles(
+  hours: Map<number, Holes>,
+  what: keyof Holes,
+  ranges: readonly Range[],
+  between: readonly Range[],
+): void {
+  for (const [i, range] of ranges.entries()) {
+    const [from, to] = between[i] as Range;
+    for (const [hour, share] of spread(countOf([range]), from, to)) {
+      if (share === 0) continue;
+      const known = hours.get(hour) ?? NO_HOLES;
+      hours.set(hour, { ...known, [what]: known[what] + share });
+    }
+  }
 }
 
 /**
@@ -227,14 +249,15 @@ function nameOf(hour: number): string {
   return new Date(hour * HOUR_MS).toISOString().replace(':00.000Z', 'Z');
 }
 
-function figures({ gaps, ...counts }: Counts, missing: number): BookFigures {
-  return { ...counts, missing, gaps: Object.fromEntries([...gaps].map(([cause, of]) => [cause, { ...of }])) };
+function figures({ gaps, ...counts }: Counts, holes: readonly Holes[]): BookFigures {
+  return {
+    ...counts,
+    missing: holes.reduce((sum, { missing }) => sum + missing, 0),
+    awaited: holes.reduce((sum, { awaited }) => sum + awaited, 0),
+    gaps: Object.fromEntries([...gaps].map(([cause, of]) => [cause, { ...of }])),
+  };
 }
 
 function emptyCounts(): Counts {
   return { batches: 0, observations: 0, rolledUp: 0, historical: 0, late: 0, gaps: new Map() };
-}
-
-function sum(a: number, b: number): number {
-  return a + b;
 }

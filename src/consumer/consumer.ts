@@ -48,8 +48,8 @@ export interface ReceiveOptions extends LinkOptions, Pick<StayLinkedOptions, 'wa
 
 /** A subscription that is being read. */
 export interface Subscription extends AsyncIterable<Received> {
-  /** The books so far: what was received and what is missing. */
-  report(fromStart?: boolean): ChannelReport[];
+  /** The books so far: what was received and what is missing. See `Ledger.report`. */
+  report(fromStart?: boolean, now?: number): ChannelReport[];
 }
 
 /**
@@ -65,7 +65,7 @@ export interface Subscription extends AsyncIterable<Received> {
 export function receive(options: ReceiveOptions): Subscription {
   const inbox = new Inbox(options.order);
   return {
-    report: (fromStart) => inbox.ledger.report(fromStart),
+    report: (fromStart, now) => inbox.ledger.report(fromStart, now),
     [Symbol.asyncIterator]: () => iterate(inbox, options),
   };
 }

@@ -31,9 +31,10 @@ export class Inbox {
   /** Takes a message; gives what it led to, which may be nothing yet, or more than one batch. Never throws. */
   take(topic: string, payload: Uint8Array, now: number): Received[] {
     const message = parseMessage(topic, payload);
+    if (message.type === 'status') this.ledger.status(message.status, now);
     if (message.type !== 'batch') return [{ topic, ...message }];
     const { batch } = message;
-    const verdict = this.ledger.enter(batch);
+    const verdict = this.ledger.enter(batch, now);
     if (verdict !== 'new') return [{ type: verdict, topic, key: batchKey(batch) }];
     this.#arrivals.set(batch, { topic, arrivedAt: now });
     return this.#released(this.#orderer.push(batch, now));

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import { type Range, SeqRanges } from '../seq-ranges.ts';
+import { type Range, type Run, SeqRanges } from '../seq-ranges.ts';
 import { batchKey, channelOf, eventsOf, latestTime, machineKey } from '../wire/codec.ts';
-import { type EventBatch, PAYLOAD_KEY, type WireBatch } from '../wire/contract.ts';
+import { type EventBatch, PAYLOAD_KEY, type Status, type WireBatch } from '../wire/contract.ts';
+import { Backfill } from './backfill.ts';
 
 /** Batches whose content is remembered, to tell a duplicate from a conflict: about 2 MB. */
 const REMEMBERED = 10_000;
@@ -22,18 +23,36 @@ export interface ChannelReport {
   readonly received: number;
   /** Batches that were not received and that a gap names: they will never come. */
   readonly explained: number;
+  /**
+   * Batches that were received and that a gap names: they were under way when the gateway gave them up. `observations` are those in
+   * them, which gap and rollup count once more (of the latest batches, as far as they are remembered).
+   */
+  readonly overTold: { readonly batches: number; readonly observations: number };
   /** Runs of seq that were not received and that no gap names, ascending. */
   readonly missing: readonly Range[];
   /** For each run of `missing` the event times of its neighbours, in milliseconds since the epoch. */
   readonly missingBetween: readonly Range[];
+  /** The same of runs that a backlog may still bring, as far as that was asked. */
+  readonly awaited: readonly Range[];
+  readonly awaitedBetween: readonly Range[];
 }
 
 interface Channel {
   readonly machine: string;
   readonly kind: string;
   readonly received: SeqRanges;
-  /** What was received, and what a gap names. */
+  /** What a gap names. */
+  readonly told: SeqRanges;
+  /** Both. */
   readonly known: SeqRanges;
+  /** Observations that were received and that a gap names. */
+  overTold: number;
+}
+
+/** A batch that is remembered. */
+interface Remembered {
+  readonly digest: string;
+  readonly observations: number;
 }
 
 /**
@@ -43,37 +62,51 @@ interface Channel {
 export class Ledger {
   readonly #channels = new Map<string, Channel>();
   readonly #remembered: number;
-  /** Key → digest of the content of the latest batches, oldest first. */
-  readonly #digests = new Map<string, string>();
+  /** The latest batches by key, oldest first. */
+  readonly #latest = new Map<string, Remembered>();
+  readonly #backfill = new Backfill();
 
   constructor(remembered = REMEMBERED) {
     this.#remembered = remembered;
   }
 
   /** Enters a batch. A conflict can be told only for the latest batches; what is older counts as a duplicate. */
-  enter(batch: WireBatch): Verdict {
-    const { received, known } = this.#channel(channelOf(batch), batch.machine, batch.kind);
+  enter(batch: WireBatch, now = 0): Verdict {
+    const channel = this.#channel(channelOf(batch), batch.machine, batch.kind);
+    const { received, known, told } = channel;
     const key = batchKey(batch);
     const at = latestTime(batch);
     if (!received.add(batch.seq, at)) {
-      const before = this.#digests.get(key);
+      const before = this.#latest.get(key)?.digest;
       return before === undefined || before === digest(batch) ? 'duplicate' : 'conflict';
     }
     known.add(batch.seq, at);
+    this.#backfill.take(batch, now);
+    const observations = observationsIn(batch);
+    if (told.has(batch.seq)) channel.overTold += observations;
     if (batch.kind === 'event') this.#explain(batch);
-    this.#digests.set(key, digest(batch));
-    if (this.#digests.size > this.#remembered) this.#digests.delete(this.#digests.keys().next().value as string);
+    this.#latest.set(key, { digest: digest(batch), observations });
+    if (this.#latest.size > this.#remembered) this.#latest.delete(this.#latest.keys().next().value as string);
     return 'new';
+  }
+
+  /** Takes the status of a gateway: what it has kept comes after it has connected. */
+  status(status: Status, now: number): void {
+    this.#backfill.status(status, now);
   }
 
   /**
    * The books so far. Missing is what lies between the first seq that was received and the last one that is known; with
-   * `fromStart` also what lies before the first, down to 1. What comes behind the last cannot be known.
+   * `fromStart` also what lies before the first, down to 1. What comes behind the last cannot be known. With `now`, what a
+   * backlog may still bring is told apart from it.
    */
-  report(fromStart = false): ChannelReport[] {
-    return [...this.#channels].map(([channel, { machine, kind, received, known }]) => {
+  report(fromStart = false, now?: number): ChannelReport[] {
+    return [...this.#channels].map(([channel, { machine, kind, received, told, known, overTold }]) => {
       const from = fromStart ? 1 : received.first;
       const holes = from === undefined ? [] : known.holes(from);
+      const mayCome = (hole: Run) => now !== undefined && this.#backfill.mayFill(channel, hole, now);
+      const awaited = holes.filter(mayCome);
+      const missing = holes.filter((hole) => !awaited.includes(hole));
       return {
         channel,
         machine,
@@ -82,8 +115,11 @@ export class Ledger {
         last: received.last ?? 0,
         received: received.size,
         explained: known.size - received.size,
-        missing: holes.map(({ first, last }) => [first, last]),
-        missingBetween: holes.map(({ from, to }) => [from, to]),
+        overTold: { batches: received.size + told.size - known.size, observations: overTold },
+        missing: missing.map(({ first, last }) => [first, last]),
+        missingBetween: missing.map(({ from, to }) => [from, to]),
+        awaited: awaited.map(({ first, last }) => [first, last]),
+        awaitedBetween: awaited.map(({ from, to }) => [from, to]),
       };
     });
   }
@@ -93,16 +129,37 @@ export class Ledger {
     for (const event of eventsOf(batch)) {
       if (event.type !== 'gap' || event.batches === undefined) continue;
       const { kind, stream, first, last } = event.batches;
-      const { known } = this.#channel(`${machineKey(batch)}/${kind}/${stream}`, batch.machine, kind);
-      known.addRun({ first, last, from: event.from ?? event.to, to: event.to });
+      const name = `${machineKey(batch)}/${kind}/${stream}`;
+      const channel = this.#channel(name, batch.machine, kind);
+      const run = { first, last, from: event.from ?? event.to, to: event.to };
+      channel.overTold += this.#remembers(name, run, channel.told);
+      channel.told.addRun(run);
+      channel.known.addRun(run);
     }
   }
 
+  /** Observations of the remembered batches of a run, without those that were told before. */
+  #remembers(channel: string, { first, last }: Run, told: SeqRanges): number {
+    let sum = 0;
+    for (let seq = Math.max(first, last - this.#remembered + 1); seq <= last; seq++) {
+      if (!told.has(seq)) sum += this.#latest.get(`${channel}/${seq}`)?.observations ?? 0;
+    }
+    return sum;
+  }
+
   #channel(name: string, machine: string, kind: string): Channel {
-    const channel = this.#channels.get(name) ?? { machine, kind, received: new SeqRanges(), known: new SeqRanges() };
+    const channel = this.#channels.get(name) ?? {
+      ...{ machine, kind, overTold: 0 },
+      ...{ received: new SeqRanges(), told: new SeqRanges(), known: new SeqRanges() },
+    };
     this.#channels.set(name, channel);
     return channel;
   }
+}
+
+function observationsIn(batch: WireBatch): number {
+  if (batch.kind !== 'telemetry') return 0;
+  return Object.values(batch.signals).reduce((sum, { t }) => sum + t.length, 0);
 }
 
 /** Of the content alone: a later version may add keys to the envelope of a batch that it sends again. */

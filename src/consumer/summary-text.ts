@@ -8,7 +8,9 @@ const MAX_RANGES = 20;
 export function summaryLine(figures: SummaryFigures): string {
   const { latency } = figures;
   const seldom = [
+    ['awaited', figures.awaited],
     ['explained', figures.explained],
+    ['over-told', figures.overTold.batches],
     ['rolled up', figures.rolledUp],
     ['late', figures.late],
     ['invalid', figures.invalid],

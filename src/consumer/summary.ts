@@ -17,8 +17,12 @@ export interface SummaryFigures {
   readonly duplicatesRemoved: number;
   /** Batches whose seq was jumped over, without a gap that names them. */
   readonly missing: number;
+  /** Batches whose seq was jumped over and that a backlog may still bring. */
+  readonly awaited: number;
   /** Batches that will never come, as a gap says. */
   readonly explained: number;
+  /** Batches that came although a gap names them, and the observations in them: see `ChannelReport`. */
+  readonly overTold: { readonly batches: number; readonly observations: number };
   /** Batches that came after a later one had been released, but for historical ones: those are sent beside later ones. */
   readonly late: number;
   /** Losses that the gateways themselves have told. */
@@ -80,7 +84,12 @@ export class Summary {
       machines: this.#machines.size,
       ...this.#counts,
       missing: channels.reduce((sum, { missing }) => sum + countOf(missing), 0),
+      awaited: channels.reduce((sum, { awaited }) => sum + countOf(awaited), 0),
       explained: channels.reduce((sum, { explained }) => sum + explained, 0),
+      overTold: {
+        batches: channels.reduce((sum, { overTold }) => sum + overTold.batches, 0),
+        observations: channels.reduce((sum, { overTold }) => sum + overTold.observations, 0),
+      },
       latency: { p50: rounded(this.#latency.quantile(0.5)), p99: rounded(this.#latency.quantile(0.99)) },
       channels,
     };

@@ -123,6 +123,18 @@ t.test('--verify exits 1 when a gap names only a part of it', { buffered: true }
   t.match(stderr, /2 batches are missing without a gap record/);
 });
 
+t.test('what a backlog may still bring is not missing, and proves nothing', { buffered: true }, async (t) => {
+  const historical = (seq: number) => telemetry(seq, { historical: true });
+  const args = ['--verify', '--from-start', '--count', '4'];
+  const { code, stdout } = await receiveFrom(args, (publisher) =>
+    publisher.batches([telemetry(9), telemetry(10), historical(8), historical(7)]),
+  );
+  t.equal(code, 0);
+  t.match(stdout, /missing 0 .* awaited 6\n/);
+  t.match(stdout, /^ {2}total +4 +4 +0 +2 +\d +6 batches may still come$/m);
+  t.match(stdout, /nothing is proven yet: 6 batches may still come, a backlog is being sent/);
+});
+
 t.test('what came before the first seq is judged with --from-start only', { buffered: true }, async (t) => {
   const publish: Parameters<typeof receiveFrom>[1] = (publisher) => publisher.batches([telemetry(3)]);
   const [without, with_] = await Promise.all([

@@ -46,7 +46,8 @@ t.test('names what is missing between the first and the last seen, and from 1 on
   const ledger = new Ledger();
   for (const seq of [4, 9, 5, 7]) ledger.enter(telemetry(seq));
   const channel = { channel: 'acme/gw-01/vmc-3/telemetry/b7k2', machine: 'vmc-3', kind: 'telemetry' };
-  const report = { ...channel, first: 4, last: 9, received: 4, explained: 0 };
+  const none = { overTold: { batches: 0, observations: 0 }, awaited: [], awaitedBetween: [] };
+  const report = { ...channel, first: 4, last: 9, received: 4, explained: 0, ...none };
   const holes = [
     [6, 6],
     [8, 8],
