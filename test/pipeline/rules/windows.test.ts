@@ -166,7 +166,7 @@ t.test('an exponential mean halves what is a half-life old, however often it is 
 
 t.test('a window wakes when what it covers changes, and not once it is empty', async (test) => {
   const moments = new MomentsWindow(WINDOW);
-  moments.observe(T0, 5, false);
+  moments.observe(T0, 5);
   const wake = moments.wake(T0);
   test.ok(wake > T0 + WINDOW && wake <= T0 + WINDOW + PANE);
   test.equal(moments.mean(wake - 1), 5);
@@ -177,7 +177,7 @@ t.test('a window wakes when what it covers changes, and not once it is empty', a
 t.test('a percentile holds for numbers of any size', async (test) => {
   for (const value of [0, 1e-9, 1.5e-6, -1.5e-6, 0.1, 7, -7, 123_456.789, -2e11]) {
     const percentile = new PercentileWindow(WINDOW, 50);
-    percentile.observe(T0, value, false);
+    percentile.observe(T0, value);
     test.ok(Math.abs((percentile.percentile(T0) ?? 1) - value) <= Math.max(Math.abs(value) * 0.01, 1e-6), `${value}`);
   }
 });
