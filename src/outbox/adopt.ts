@@ -4,6 +4,9 @@ import type { Kind } from '../wire/contract.ts';
 import type { NewBatch } from './outbox.ts';
 import type { SalvagedBatch, WreckChannel } from './salvage.ts';
 
+/** A value that is older than this when it is stored was reached before the machine was read: gaps do not go back to it. */
+const REACH_MS = 24 * 3_600_000;
+
 /** What was taken over of one machine. */
 export interface Figures {
   readonly batches: number;
@@ -39,14 +42,15 @@ export class ChannelWreck {
   }
 
   /** Takes a batch, and says whether it is to be kept. */
-  take({ seq, t0, count, isDelivered, body }: SalvagedBatch): boolean {
-    this.#seen.add(seq, t0);
-    this.lastAt = Math.max(t0, this.lastAt ?? t0);
+  take({ seq, t0, storedAt, count, isDelivered, body }: SalvagedBatch): boolean {
+    const at = Math.max(t0, storedAt - REACH_MS);
+    this.#seen.add(seq, at);
+    this.lastAt = Math.max(at, this.lastAt ?? at);
     const open = this.#bodiless.at(-1);
-    if (open?.to === null) open.to = Math.max(t0, open.from ?? t0);
+    if (open?.to === null) open.to = Math.max(at, open.from ?? at);
     if (isDelivered) return false;
     if (body === null) {
-      this.#bodiless.push({ first: seq, last: seq, from: t0, to: null, count });
+      this.#bodiless.push({ first: seq, last: seq, from: at, to: null, count });
       return false;
     }
     this.kept += 1;

@@ -1,6 +1,7 @@
 import type { Gap } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
 import { decodeBody, encodeBody } from './codec.ts';
+import { beginOf } from './extent.ts';
 import type { NewBatch, WhenFull } from './outbox.ts';
 import { type RawBatch, type Thinned, thin } from './thin.ts';
 
@@ -50,12 +51,12 @@ export function shed(run: Run, policy: Exclude<WhenFull, 'pause'>, stream: strin
     type: 'gap',
     t: now,
     cause: 'budget',
-    from: Math.min(...batches.map(({ t0 }) => t0)) - 1,
+    from: Math.min(...batches.map((batch) => beginOf({ ...batch, kind }))) - 1,
     to: Math.max(...batches.map(({ storedAt }) => storedAt), Math.floor(thinned?.last ?? 0) + 1),
     // The observations behind a rollup were counted when it was made.
     count: kind === 'telemetry' ? count : 0,
     exact: true,
-    detail: { kept: thinned === undefined ? 'nothing' : 'rollup' },
+    detail: { kept: thinned === undefined ? 'nothing' : 'rollup', oldest: Math.min(...batches.map(({ t0 }) => t0)) },
     batches: { kind, stream, first: batches[0]?.seq ?? 0, last: batches.at(-1)?.seq ?? 0 },
   };
   const body = JSON.stringify([{ ...gap, t: 0 }]);

@@ -1,5 +1,6 @@
 import type { Gap, Value } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
+import { beginOf } from './extent.ts';
 import type { NewBatch } from './outbox.ts';
 import type { Run } from './shed.ts';
 
@@ -66,7 +67,7 @@ export function replacement(run: Run, parts: readonly Part[], stream: string, no
     type: 'gap',
     t: now,
     cause: 'split',
-    from: batch.t0 - 1,
+    from: beginOf({ ...batch, kind }) - 1,
     to: Math.max(batch.storedAt, batch.t0),
     count: 0,
     exact: true,
