@@ -7,7 +7,7 @@ import { Backlog, type BacklogOrder, type IdRange } from './backlog.ts';
 import { type Compression, encodeBatch, type Message, packetSize, type Sender } from './envelope.ts';
 import { Lanes, SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link, Puback } from './mqtt.ts';
-import { Pace, Rate } from './pace.ts';
+import { Pace, Rate, Reach } from './pace.ts';
 import type { Quarantine } from './quarantine.ts';
 import { LinkError, publishHint, reasonText } from './reasons.ts';
 import type { Replay, Replays } from './replay.ts';
@@ -66,6 +66,8 @@ export interface DeliveryOptions {
 interface InFlight {
   readonly batch: StoredBatch;
   readonly lane: SendLane;
+  /** Bytes of the packet. */
+  readonly size: number;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
 }
@@ -102,6 +104,8 @@ export class Delivery {
   readonly #backlog: Backlog;
   readonly #pace: Pace;
   readonly #rate: Rate;
+  readonly #reach = new Reach();
+  #bytesInFlight = 0;
   #rateTimer: NodeJS.Timeout | undefined;
   /** Batches that are sent once more, by id. */
   readonly #replayed = new Map<number, Replay>();
@@ -182,7 +186,7 @@ export class Delivery {
   wake(): void {
     if (!this.#begun) return;
     while (this.#maySend()) {
-      const next = this.#lanes.next((lane) => lane !== 'backfill' || this.#mayBackfill());
+      const next = this.#lanes.next((lane) => this.#isOpen(lane));
       if (next === undefined) break;
       this.#send(next.lane, next.batch);
     }
@@ -220,6 +224,12 @@ export class Delivery {
     return !this.#paused && this.#inFlight.size < this.#window && settler.size + quarantine.size < UNSETTLED_MAX;
   }
 
+  #isOpen(lane: SendLane): boolean {
+    if (lane === 'alert') return true;
+    if (this.#bytesInFlight >= this.#reach.size(performance.now())) return false;
+    return lane !== 'backfill' || this.#mayBackfill();
+  }
+
   #mayBackfill(): boolean {
     if (this.#backfillInFlight >= this.#pace.size) return false;
     const wait = this.#rate.wait(performance.now());
@@ -250,7 +260,8 @@ export class Delivery {
       this.#backfillInFlight += 1;
       this.#rate.sent(size);
     }
-    this.#inFlight.set(batch.id, { batch, lane, sentAt: performance.now() });
+    this.#bytesInFlight += size;
+    this.#inFlight.set(batch.id, { batch, lane, size, sentAt: performance.now() });
     const { topic, payload, properties } = message;
     void link
       .publish(topic, payload, link.protocol === '5' ? { properties } : {})
@@ -259,9 +270,11 @@ export class Delivery {
 
   #answered(batch: StoredBatch, { code, text }: Puback): void {
     const { settler, suspects, acknowledged } = this.#options;
-    const { lane = 'live', sentAt = 0 } = this.#inFlight.get(batch.id) ?? {};
+    const { lane = 'live', size = 0, sentAt = 0 } = this.#inFlight.get(batch.id) ?? {};
     this.#inFlight.delete(batch.id);
     this.#answeredAt = performance.now();
+    this.#bytesInFlight -= size;
+    this.#reach.acknowledged(size, this.#answeredAt);
     if (lane === 'backfill') {
       this.#backfillInFlight -= 1;
       this.#pace.acknowledged(sentAt, this.#answeredAt);

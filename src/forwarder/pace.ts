@@ -2,6 +2,13 @@
 const QUEUED_MS = 500;
 /** What is under way at the beginning. */
 const START = 4;
+/** What is under way fills a slow line for about so long: an alert that comes now stands behind it. */
+const REACH_MS = 2000;
+/** So many bytes may be under way over any line, so that a faster one can be told from a slow one. */
+const LEAST_BYTES = 32 * 1024;
+/** What was acknowledged is counted over this long, in slots of this length. */
+const COUNTED_MS = 5000;
+const SLOT_MS = 500;
 /** How much may be sent at once after a pause, in milliseconds of the rate. */
 const BURST_MS = 1000;
 
@@ -34,6 +41,43 @@ export class Pace {
     else if (sentAt >= this.#changedAt) {
       this.#size = Math.max(1, Math.floor(this.#size / 2));
       this.#changedAt = now;
+    }
+  }
+}
+
+/**
+ * How many bytes may be under way on a line that takes what it does: as many as were acknowledged in a time like
+ * `REACH_MS` before. A line with room is asked for more each time, and so found out; on a slow one an alert waits for no
+ * more than that. Pure; times are milliseconds.
+ */
+export class Reach {
+  readonly #slots: { readonly slot: number; bytes: number }[] = [];
+  #sum = 0;
+
+  /** So many bytes were acknowledged. */
+  acknowledged(bytes: number, now: number): void {
+    const slot = Math.floor(now / SLOT_MS);
+    const last = this.#slots.at(-1);
+    if (last?.slot === slot) last.bytes += bytes;
+    else this.#slots.push({ slot, bytes });
+    this.#sum += bytes;
+    this.#forget(slot);
+  }
+
+  /** Bytes that may be under way. */
+  size(now: number): number {
+    this.#forget(Math.floor(now / SLOT_MS));
+    return Math.max(LEAST_BYTES, (this.#sum * REACH_MS) / COUNTED_MS);
+  }
+
+  #forget(slot: number): void {
+    for (
+      let [first] = this.#slots;
+      first !== undefined && first.slot <= slot - COUNTED_MS / SLOT_MS;
+      [first] = this.#slots
+    ) {
+      this.#sum -= first.bytes;
+      this.#slots.shift();
     }
   }
 }

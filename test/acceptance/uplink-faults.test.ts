@@ -138,6 +138,8 @@ async function checkBooks(t: Test, plant: Plant, memoryBefore: number): Promise<
   const { code } = await plant.terminate();
   const figures = await plant.consumer.summary();
   const { produced, received, missing, repeated } = plant.tally;
+  const told = (plant.gateway?.lines ?? []).filter(({ level }) => level >= 40).map(({ msg }) => msg);
+  t.comment(told);
   t.comment({ produced, received, rssMb: [memoryBefore, after].map(Math.round), ...figures });
   t.equal(missing, 0, 'nothing is missing');
   t.equal(repeated, 0, 'nothing came twice under different keys');
@@ -159,7 +161,7 @@ t.test(
     const { child } = plant.gateway as NonNullable<typeof plant.gateway>;
     const memory = residentMb(child);
     for (const [name, fault] of Object.entries(FAULTS)) {
-      const { keptReading, ...figures } = await strike(plant, fault, 1500, random);
+      const { keptReading, ...figures } = await strike(plant, fault, 1200, random);
       t.comment(name, figures);
       t.ok(keptReading, `${name}: reading went on`);
       t.ok(figures.drainedAfter < 15, `${name}: it came back alone`);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Pace, Rate } from '../../src/forwarder/pace.ts';
+import { Pace, Rate, Reach } from '../../src/forwarder/pace.ts';
 
 t.test('grows while acknowledgements are quick, up to the most', async (t) => {
   const pace = new Pace(16);
@@ -39,4 +39,15 @@ t.test('a rate lets a second’s worth go at once, and then what the time gives'
   }
   t.ok(sent >= 10_900 && sent <= 11_300, `${sent} bytes in 10 s`);
   t.equal(new Rate(undefined).wait(5), 0);
+});
+
+t.test('on a slow line two seconds of it may be under way, on a fast one what it takes', async (t) => {
+  const slow = new Reach();
+  t.equal(slow.size(0), 32 * 1024, 'nothing is known yet');
+  for (let at = 0; at < 10_000; at += 100) slow.acknowledged(1000, at);
+  t.equal(slow.size(10_000), 32 * 1024, '10 kB/s: the least');
+  const fast = new Reach();
+  for (let at = 0; at < 10_000; at += 100) fast.acknowledged(100_000, at);
+  t.ok(Math.abs(fast.size(9999) - 2_000_000) < 200_000, `1 MB/s: ${fast.size(9999)}`);
+  t.equal(fast.size(20_000), 32 * 1024, 'what was long ago counts no more');
 });
