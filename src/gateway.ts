@@ -1,38 +1,33 @@
 import { aborted, within } from './abort.ts';
+import { Notifier } from './channels/notifier.ts';
 import type { ClockQuality } from './clock.ts';
 import { ClockSync } from './clock-sync.ts';
+import { budgetOf } from './composition/budget.ts';
+import { Machines } from './composition/machines.ts';
+import { RuleBook } from './composition/rule-book.ts';
 import { diffConfig } from './config/diff.ts';
-import type { Config, MachineConfig } from './config/schema.ts';
+import type { Config } from './config/schema.ts';
 import { gatewayCommands } from './control/commands.ts';
 import { ControlServer } from './control/server.ts';
-import type { Driver, DriverModule } from './drivers/driver.ts';
-import { driverFolder } from './drivers/folder.ts';
-import { supervise } from './drivers/supervise.ts';
+import type { DriverModule } from './drivers/driver.ts';
 import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
 import { bootId, GatewayClock } from './gateway-clock.ts';
 import { VitalSigns } from './health/vital-signs.ts';
 import type { Log } from './log.ts';
 import { openOutbox } from './outbox/client.ts';
-import { type Budget, type Outbox, whenFullOf } from './outbox/outbox.ts';
-import { MachinePipeline } from './pipeline/machine-pipeline.ts';
+import type { LocalOutbox } from './outbox/local.ts';
 
-/** Bounds of an orderly stop, in milliseconds: drivers let go, the disk commits, the uplink says goodbye. */
-const STOP_DRIVERS_MS = 1000;
-const STOP_COMMIT_MS = 1500;
+/** Bounds of an orderly stop, in milliseconds: the uplink says goodbye, the disk closes. */
 const STOP_UPLINK_MS = 1500;
+const STOP_NOTIFIER_MS = 200;
 const STOP_OUTBOX_MS = 500;
+/** How soon what depends on time alone (an alert's duration, a signal's age) is noticed. */
+const ADVANCE_MS = 250;
 
-/** A machine that is being read. */
-interface RunningMachine {
-  readonly pipeline: MachinePipeline;
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
-}
-
-/** The uplink as it runs. */
-interface RunningUplink {
-  readonly forwarder: Forwarder;
+/** A part that runs until it is told to stop. */
+interface Running<Part> {
+  readonly part: Part;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
@@ -48,20 +43,26 @@ export interface GatewayOptions extends Setup {
   readonly log: Log;
 }
 
+/** What there is once the outbox is open. */
+interface Parts {
+  readonly outbox: LocalOutbox;
+  readonly machines: Machines;
+}
+
 /** The composition root: builds the sink first and stops the source first. */
 export class Gateway {
   #config: Config;
   #modules: Setup['drivers'];
+  #rules: RuleBook;
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #clock = new GatewayClock((ms) => this.#clockStepped(ms));
   readonly #clockSync = new ClockSync((quality) => void this.#repairClock(quality));
-  readonly #machines = new Map<string, RunningMachine>();
-  #uplink: RunningUplink | undefined;
-  /** Each driver is loaded once, so that its machines share what it holds. */
-  readonly #drivers = new Map<string, ReturnType<DriverModule['load']>>();
-  #outbox: Outbox | undefined;
+  #parts: Parts | undefined;
+  #uplink: Running<Forwarder> | undefined;
+  #notifier: Running<Notifier> | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
+  #advanceTimer: NodeJS.Timeout | undefined;
   #control: ControlServer | undefined;
   #vitalSigns: VitalSigns | undefined;
   /** Rejects when a part ends that should not. */
@@ -73,6 +74,7 @@ export class Gateway {
     this.#options = options;
     this.#config = options.config;
     this.#modules = options.drivers;
+    this.#rules = new RuleBook(options.config);
     this.#log = options.log;
   }
 
@@ -82,10 +84,11 @@ export class Gateway {
    */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      const outbox = await this.#inTurn(() => this.#start(signal));
+      const { outbox } = await this.#inTurn(() => this.#start(signal));
       await Promise.race([aborted(signal), outbox.failed, this.#broken.promise]);
     } finally {
       clearInterval(this.#flushTimer);
+      clearInterval(this.#advanceTimer);
       await this.#inTurn(() => this.#stop());
     }
   }
@@ -94,7 +97,7 @@ export class Gateway {
   reload({ config, drivers }: Setup): Promise<void> {
     return this.#inTurn(async () => {
       this.#modules = drivers;
-      if (this.#outbox !== undefined) await this.#reload(config, this.#outbox);
+      if (this.#parts !== undefined) await this.#reload(config, this.#parts);
     });
   }
 
@@ -104,7 +107,7 @@ export class Gateway {
     return turn;
   }
 
-  async #start(signal: AbortSignal): Promise<Outbox> {
+  async #start(signal: AbortSignal): Promise<Parts> {
     const { gateway, machines } = this.#config;
     const opening = openOutbox({
       dataDir: gateway.dataDir,
@@ -118,21 +121,33 @@ export class Gateway {
     this.#clock.start(signal);
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
     const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
-    this.#outbox = outbox;
     this.#clock.startSteadyAt(outbox.storedUntil);
+    const parts = { outbox, machines: this.#newMachines(outbox) };
+    this.#parts = parts;
     void this.#repairClock(this.#clockSync.quality);
-    this.#startFlushing();
+    this.#startTimers(parts.machines);
     this.#startUplink(outbox);
-    await this.#startControl(outbox);
-    // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
-    await Promise.allSettled(machines.map((machine) => this.#loadDriver(machine)));
-    for (const machine of machines) await this.#startMachine(machine, outbox);
-    this.#log.info({ machines: this.#machines.size, dataDir: gateway.dataDir }, 'runs');
-    return outbox;
+    this.#startNotifier(outbox);
+    await this.#startControl(parts);
+    await parts.machines.start(machines);
+    this.#log.info({ machines: parts.machines.size, dataDir: gateway.dataDir }, 'runs');
+    return parts;
+  }
+
+  #newMachines(outbox: LocalOutbox): Machines {
+    return new Machines({
+      outbox,
+      clock: this.#clock,
+      clockQuality: () => this.#clockSync.quality,
+      log: this.#log,
+      config: () => this.#config,
+      drivers: () => this.#modules,
+      rules: () => this.#rules,
+    });
   }
 
   /** Where nobody can ask it, a gateway reads and sends all the same. */
-  async #startControl(outbox: Outbox): Promise<void> {
+  async #startControl({ outbox, machines }: Parts): Promise<void> {
     const log = this.#log.child({ part: 'control' });
     const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));
     this.#vitalSigns = vitalSigns;
@@ -141,7 +156,8 @@ export class Gateway {
       vitalSigns,
       config: () => this.#config,
       clock: () => this.#clockSync.quality,
-      forwarder: () => this.#uplink?.forwarder,
+      forwarder: () => this.#uplink?.part,
+      machines,
     });
     try {
       this.#control = await ControlServer.listen(this.#config.gateway.dataDir, commands, log);
@@ -150,30 +166,29 @@ export class Gateway {
     }
   }
 
-  #startFlushing(): void {
-    // One tick for all machines: what they flush together shares one commit, and the card one fsync.
+  #startTimers(machines: Machines): void {
     clearInterval(this.#flushTimer);
-    this.#flushTimer = setInterval(() => {
-      for (const { pipeline } of this.#machines.values()) pipeline.flush();
-    }, this.#config.buffer.flushInterval);
+    this.#flushTimer = setInterval(() => machines.flush(), this.#config.buffer.flushInterval);
+    this.#advanceTimer ??= setInterval(() => machines.advance(), ADVANCE_MS);
   }
 
   /** Somebody set the clock: what comes after is stamped by the new time. */
   #clockStepped(ms: number): void {
     const direction = ms > 0 ? 'forward' : 'back';
     this.#log.warn({ offset: ms }, `the clock was set ${direction} by ${(Math.abs(ms) / 1000).toFixed(3)} s`);
-    for (const { pipeline } of this.#machines.values()) pipeline.tell({ type: 'clock', t: Date.now(), offset: ms });
+    this.#parts?.machines.tell({ type: 'clock', t: Date.now(), offset: ms });
     // Most often it was the time server, and then the time is right from now on.
     void this.#clockSync.look();
   }
 
   /** Once the clock is known to be right, what it stamped before is corrected. */
   async #repairClock(quality: ClockQuality): Promise<void> {
-    if (quality !== 'synced' || this.#outbox === undefined) return;
+    if (quality !== 'synced' || this.#parts === undefined) return;
+    const { outbox, machines } = this.#parts;
     try {
       // What the pipelines hold was stamped before.
-      for (const { pipeline } of this.#machines.values()) pipeline.flush();
-      const { moved, told } = await this.#outbox.repairClock(this.#clock.origin());
+      machines.flush();
+      const { moved, told } = await outbox.repairClock(this.#clock.origin());
       if (moved + told === 0) return;
       this.#log.info(
         { moved, told },
@@ -184,49 +199,9 @@ export class Gateway {
     }
   }
 
-  async #startMachine(config: MachineConfig, outbox: Outbox): Promise<void> {
-    const log = this.#log.child({ machine: config.id });
-    const folder = driverFolder(this.#config.gateway.dataDir, config.driver);
-    const context = { machine: config.id, log, clock: this.#clock, folder };
-    const driver = await this.#loadDriver(config)
-      .then((create) => create(config, context))
-      .catch(broken);
-    const pipeline = new MachinePipeline({
-      machine: config.id,
-      labels: config.labels,
-      outbox,
-      whenFull: () => whenFullOf(budgetOf(this.#config), config.id),
-      clock: this.#clock,
-      steady: this.#clock.steady,
-      clockQuality: () => this.#clockSync.quality,
-    });
-    const abort = new AbortController();
-    const cursor = await outbox.cursor(config.id);
-    const done = supervise({ driver, sink: pipeline, cursor, log, clock: this.#clock }, abort.signal);
-    this.#machines.set(config.id, { pipeline, abort, done });
-  }
-
-  async #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
-    const driverModule = this.#modules[driver];
-    if (driverModule === undefined) throw new Fault('config', `${id}: there is no driver ${driver}`);
-    const loading = this.#drivers.get(driver) ?? driverModule.load();
-    this.#drivers.set(driver, loading);
-    return loading;
-  }
-
-  /** Lets go of machines and resolves when what they read is durable; false when the disk took too long. */
-  async #stopMachines(ids: readonly string[]): Promise<boolean> {
-    const stopping = ids.flatMap((id) => this.#machines.get(id) ?? []);
-    for (const { abort } of stopping) abort.abort(new Error('the gateway stops'));
-    await within(STOP_DRIVERS_MS, Promise.all(stopping.map(({ done }) => done)));
-    const drained = await within(STOP_COMMIT_MS, Promise.all(stopping.map(({ pipeline }) => pipeline.drain())));
-    for (const id of ids) this.#machines.delete(id);
-    return drained;
-  }
-
-  #startUplink(outbox: Outbox): void {
+  #startUplink(outbox: LocalOutbox): void {
     const { gateway, uplink } = this.#config;
-    const forwarder = new Forwarder({
+    const part = new Forwarder({
       outbox,
       uplink,
       identity: gateway,
@@ -236,16 +211,27 @@ export class Gateway {
       steady: this.#clock.steady,
     });
     const abort = new AbortController();
-    this.#uplink = { forwarder, abort, done: forwarder.run(abort.signal).catch(this.#broken.reject) };
+    this.#uplink = { part, abort, done: part.run(abort.signal).catch(this.#broken.reject) };
+  }
+
+  #startNotifier(outbox: LocalOutbox): void {
+    const part = new Notifier({
+      queue: outbox,
+      channels: this.#rules.channels,
+      log: this.#log,
+      steady: this.#clock.steady,
+    });
+    const abort = new AbortController();
+    const forget = outbox.onStored((lanes) => lanes.has('alert') && part.wake());
+    this.#notifier = { part, abort, done: part.run(abort.signal).finally(forget) };
   }
 
   async #stopUplink(): Promise<void> {
-    this.#uplink?.abort.abort(new Error('the gateway stops'));
-    await within(STOP_UPLINK_MS, this.#uplink?.done ?? Promise.resolve());
+    await end(this.#uplink, STOP_UPLINK_MS);
     this.#uplink = undefined;
   }
 
-  async #reload(next: Config, outbox: Outbox): Promise<void> {
+  async #reload(next: Config, { outbox, machines }: Parts): Promise<void> {
     const change = diffConfig(this.#config, next);
     if (change.needsRestart.length > 0) {
       this.#log.warn(
@@ -253,27 +239,31 @@ export class Gateway {
       );
     }
     this.#config = { ...next, gateway: this.#config.gateway };
-    if (change.buffer) {
-      this.#startFlushing();
-    }
+    if (change.buffer) this.#startTimers(machines);
     outbox.setBudget(budgetOf(this.#config));
-    await this.#stopMachines([...change.removed, ...change.changed]);
+    await machines.stop([...change.removed, ...change.changed]);
+    if (change.rules) {
+      this.#rules = new RuleBook(this.#config);
+      await end(this.#notifier, STOP_NOTIFIER_MS);
+      this.#startNotifier(outbox);
+    }
     if (change.uplink) {
       await this.#stopUplink();
       this.#startUplink(outbox);
     }
     const start = new Set([...change.added, ...change.changed]);
-    for (const machine of next.machines.filter(({ id }) => start.has(id))) await this.#startMachine(machine, outbox);
+    await machines.start(next.machines.filter(({ id }) => start.has(id)));
     this.#log.info({ added: change.added, changed: change.changed, removed: change.removed }, 'config reloaded');
   }
 
   async #stop(): Promise<void> {
-    const outbox = this.#outbox;
-    if (outbox === undefined) return;
+    if (this.#parts === undefined) return;
+    const { outbox, machines } = this.#parts;
     this.#vitalSigns?.[Symbol.dispose]();
     await this.#control?.[Symbol.asyncDispose]();
-    const drained = await this.#stopMachines([...this.#machines.keys()]);
+    const drained = await machines.stop();
     await this.#stopUplink();
+    await end(this.#notifier, STOP_NOTIFIER_MS);
     const closed = await within(STOP_OUTBOX_MS, outbox.close());
     if (!drained || !closed) {
       throw new Fault('disk', 'the disk did not take what was read in time: it is read again from the machines', {
@@ -284,18 +274,7 @@ export class Gateway {
   }
 }
 
-/** The budget of the outbox, with the machines that have a policy of their own. */
-function budgetOf({ buffer, machines }: Config): Budget {
-  const own = machines.flatMap(({ id, whenFull }) => (whenFull === undefined ? [] : [[id, whenFull] as const]));
-  return { ...buffer, machines: Object.fromEntries(own) };
-}
-
-/** In the place of a driver that could not be loaded: the supervisor tells why, and no other machine suffers. */
-function broken(error: unknown): Driver {
-  return {
-    // biome-ignore lint/correctness/useYield: there is nothing to read
-    async *observe() {
-      throw error;
-    },
-  };
+async function end(running: Running<unknown> | undefined, ms: number): Promise<void> {
+  running?.abort.abort(new Error('the gateway stops'));
+  await within(ms, running?.done ?? Promise.resolve());
 }

@@ -2,6 +2,7 @@
 import process from 'node:process';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { acknowledgeCommand } from './cli/acknowledge.ts';
 import { bufferCommand } from './cli/buffer.ts';
 import { checkCommand } from './cli/check.ts';
 import { demoCommand } from './cli/demo.ts';
@@ -74,6 +75,7 @@ await yargs(hideBin(process.argv))
   .command(doctorCommand)
   .command(receiveCommand)
   .command(bufferCommand)
+  .command(acknowledgeCommand)
   .command(trustCommand)
   .command(schemaCommand)
   .demandCommand(1, 'say what to do: one of the commands above')

@@ -17,6 +17,8 @@ export interface NoticedAlert {
   readonly t: number;
   /** When its condition became true. */
   readonly since: number;
+  /** Reminders so far. */
+  readonly repeat?: number | undefined;
   readonly summary?: string | undefined;
   readonly values?: Readonly<Record<string, unknown>> | undefined;
 }

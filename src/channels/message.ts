@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Liquid, type Template } from 'liquidjs';
 import { Fault, messageOf } from '../errors.ts';
 import type { AlertNotice, Message } from './channel.ts';
@@ -17,6 +18,13 @@ const engine = new Liquid({
   memoryLimit: 1e6,
 });
 
+/** The same in each attempt, and of this step of this alert alone. */
+function keyOf({ tenant, gateway, machine, alert }: AlertNotice): string {
+  const { id, state, t, repeat = 0 } = alert;
+  const text = JSON.stringify([tenant, gateway, machine, id, state, t, repeat]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
 /** Turns notices into words. */
 export class Wording {
   readonly #text: Template[];
@@ -30,10 +38,14 @@ export class Wording {
     }
   }
 
-  /** @param key of the notice, the same in each attempt */
-  message(key: string, notice: AlertNotice): Message {
+  message(notice: AlertNotice): Message {
     const { alert, machine } = notice;
-    return { key, subject: `${alert.rule} ${alert.state}: ${machine}`, text: this.#render(notice), notice };
+    return {
+      key: keyOf(notice),
+      subject: `${alert.rule} ${alert.state}: ${machine}`,
+      text: this.#render(notice),
+      notice,
+    };
   }
 
   #render(notice: AlertNotice): string {

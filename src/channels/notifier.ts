@@ -15,13 +15,11 @@ const RETRY: BackoffRange = { min: 1000, max: 10 * 60_000 };
 /** What could not be told for so long is old news. */
 const MAX_AGE_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
-/** Messages that may go out at once before the hourly rate counts. */
-const BURST = 10;
+/** Messages that may go out at once before the hourly rate counts: what a minute has, and as many at least. */
+const MIN_BURST = 10;
 
 export interface NotifierOptions {
   readonly queue: NoticeQueue;
-  /** Of the outbox's database: makes the keys of messages unique. */
-  readonly stream: string;
   readonly channels: ReadonlyMap<string, ChannelConfig>;
   readonly log: Log;
   /** The clock of the queue. */
@@ -85,7 +83,7 @@ export class Notifier {
   }
 }
 
-interface ServerOptions extends Pick<NotifierOptions, 'queue' | 'stream' | 'steady' | 'log' | 'retry'> {}
+interface ServerOptions extends Pick<NotifierOptions, 'queue' | 'steady' | 'log' | 'retry'> {}
 
 /** One channel at its work. */
 class ChannelServer {
@@ -94,6 +92,7 @@ class ChannelServer {
   readonly #options: ServerOptions;
   readonly #channel: Channel;
   readonly #backoff: Backoff;
+  readonly #burst: number;
   /** Messages that may go out now: grows with time, up to a burst. */
   #credit: number;
   #creditAt: number;
@@ -105,7 +104,8 @@ class ChannelServer {
     this.#options = options;
     this.#channel = openChannel(config, options.log);
     this.#backoff = new Backoff(options.retry ?? RETRY);
-    this.#credit = Math.min(BURST, config.perHour);
+    this.#burst = Math.min(config.perHour, Math.max(MIN_BURST, config.perHour / 60));
+    this.#credit = this.#burst;
     this.#creditAt = options.steady.now();
   }
 
@@ -131,19 +131,19 @@ class ChannelServer {
   #untilCredit(now: number): number {
     const { perHour } = this.#config;
     const gained = ((now - this.#creditAt) * perHour) / HOUR_MS;
-    this.#credit = Math.min(Math.min(BURST, perHour), this.#credit + gained);
+    this.#credit = Math.min(this.#burst, this.#credit + gained);
     this.#creditAt = now;
     return this.#credit >= 1 ? 0 : Math.ceil(((1 - this.#credit) * HOUR_MS) / perHour);
   }
 
   async #tell(stored: StoredNotice, signal: AbortSignal): Promise<void> {
-    const { queue, stream, log, steady } = this.#options;
+    const { queue, log, steady } = this.#options;
     const notice: AlertNotice = JSON.parse(stored.body);
     if (notice.alert.state === 'resolved' && !this.#config.resolved) return queue.endNotice(stored.id);
     const timeout = AbortSignal.timeout(this.#config.timeout);
     try {
       const { Wording } = await import('./message.ts');
-      const message = new Wording(this.#config.template).message(`${stream}-${stored.id}`, notice);
+      const message = new Wording(this.#config.template).message(notice);
       await this.#channel.send(message, AbortSignal.any([signal, timeout]));
       if (this.#isTroubled) log.info('messages go out again');
       this.#isTroubled = false;

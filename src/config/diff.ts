@@ -9,22 +9,31 @@ export interface ConfigChange {
   readonly changed: readonly string[];
   readonly uplink: boolean;
   readonly buffer: boolean;
+  /** Rules or channels. What is computed of the machines starts them anew: they are then all among `changed`. */
+  readonly rules: boolean;
   /** Keys that changed and that a running gateway cannot take up, e.g. `gateway.dataDir`. */
   readonly needsRestart: readonly string[];
 }
+
+/** What machines are computed by. */
+const COMPUTED = ['alerts'] as const satisfies readonly (keyof Config)[];
 
 /** Compares two loaded configs. The order of machines and keys does not matter; secrets are compared by their text. */
 export function diffConfig(before: Config, after: Config): ConfigChange {
   const old = byId(before);
   const now = byId(after);
   const [gatewayBefore, gatewayAfter] = [before.gateway, after.gateway];
+  const isComputed = COMPUTED.some((key) => !same(before[key], after[key]));
   const fixed = ['id', 'tenant', 'site', 'dataDir'] as const;
   return {
     removed: [...old.keys()].filter((id) => !now.has(id)),
     added: [...now.keys()].filter((id) => !old.has(id)),
-    changed: [...now].flatMap(([id, machine]) => (old.has(id) && !same(old.get(id), machine) ? [id] : [])),
+    changed: [...now].flatMap(([id, machine]) =>
+      old.has(id) && (isComputed || !same(old.get(id), machine)) ? [id] : [],
+    ),
     uplink: !same(before.uplink, after.uplink),
     buffer: !same(before.buffer, after.buffer),
+    rules: isComputed || !same(before.channels, after.channels),
     needsRestart: [
       ...fixed.filter((key) => gatewayBefore[key] !== gatewayAfter[key]).map((key) => `gateway.${key}`),
       ...(same(before.log, after.log) ? [] : ['log']),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../wire/contract.ts';
+import { alertsSchema } from './alerts.ts';
+import { channelsSchema } from './channels.ts';
 import { filePath, folderPath, secret } from './secrets.ts';
 import { duration, size } from './units.ts';
 
@@ -189,6 +191,8 @@ export function configSchema(drivers: Drivers) {
       .describe('The machines to read'),
     uplink,
     buffer: buffer.prefault({}),
+    alerts: alertsSchema.default([]),
+    channels: channelsSchema.default({}),
     log: log.prefault({}),
   });
 }
@@ -209,5 +213,7 @@ export interface Config {
   readonly machines: readonly MachineConfig[];
   readonly uplink: UplinkConfig;
   readonly buffer: BufferConfig;
+  readonly alerts: z.output<typeof alertsSchema>;
+  readonly channels: z.output<typeof channelsSchema>;
   readonly log: LogConfig;
 }

@@ -32,6 +32,10 @@ export interface GatewayParts {
   readonly vitalSigns: VitalSigns;
   /** undefined: it is being replaced */
   readonly forwarder: () => Forwarder | undefined;
+  readonly machines: {
+    /** Somebody has seen the alert of a rule. Whether there was one. */
+    acknowledge(machine: string, rule: string, by: string): boolean;
+  };
 }
 
 /** What a running gateway can be asked. */
@@ -42,6 +46,11 @@ export function gatewayCommands(parts: GatewayParts): Readonly<Record<string, An
       const uplink = parts.forwarder();
       if (uplink === undefined) throw new Fault('config', 'the uplink is being replaced', { hint: 'try again' });
       return { batches: await uplink.retryRefused(typeof machine === 'string' ? machine : undefined) };
+    },
+    acknowledge: async ({ machine, rule, by }) => {
+      const found = parts.machines.acknowledge(`${machine}`, `${rule}`, `${by}`);
+      if (!found) throw new Fault('config', `${machine} has no open alert of the rule ${rule}`);
+      return {};
     },
     replay: (request, tell, signal) => replay(parts, request, tell, signal),
   };

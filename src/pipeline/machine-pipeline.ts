@@ -1,14 +1,22 @@
 import { untilAborted } from '../abort.ts';
 import type { Clock, ClockQuality, StampClock } from '../clock.ts';
-import type { Cursor, MachineEvent, Reading } from '../observation.ts';
+import type { Log } from '../log.ts';
+import type { Cursor, MachineEvent, Observation, Reading } from '../observation.ts';
+import type { NewNotice } from '../outbox/local.ts';
 import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
+import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
+import type { Derived, Engines } from './engines.ts';
+import { type Transition, UNPUBLISHED } from './rules/rule.ts';
 
 /** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
 const MAX_PENDING_APPENDS = 8;
 
 /** An idle machine's cursor moves with every heartbeat; writing each one would wear the card for nothing. */
 const IDLE_CURSOR_MS = 10_000;
+
+/** What engines know is written so often at least, and with each alert: a start goes through what came since. */
+const STATE_MS = 5 * 60_000;
 
 export interface MachinePipelineOptions {
   readonly machine: string;
@@ -22,6 +30,13 @@ export interface MachinePipelineOptions {
   /** Never set back. */
   readonly steady: Clock;
   readonly clockQuality: () => ClockQuality;
+  readonly engines: Engines;
+  /** Ids of the channels that tell of a rule's alerts. */
+  readonly channelsOf: (rule: string) => readonly string[];
+  readonly source: AlertSource;
+  /** What another machine's rules may want to know. */
+  readonly observed: (observation: Observation) => void;
+  readonly log: Log;
 }
 
 /**
@@ -38,12 +53,16 @@ export class MachinePipeline {
   #eventOrigin: number | undefined;
   /** Batches that were full before their cursor was known. */
   #sealed: NewBatch[] = [];
+  #notices: NewNotice[] = [];
   #cursor: Cursor | undefined;
   #appendedAt = 0;
+  #stateAt: number;
+  #isAheadTold = false;
   readonly #pending = new Set<Promise<void>>();
 
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
+    this.#stateAt = options.steady.now();
   }
 
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
@@ -51,15 +70,71 @@ export class MachinePipeline {
     for (const event of reading.events ?? []) this.#note(event, reading.origin);
     if (reading.origin !== this.#origin) this.#sealTelemetry();
     this.#origin = reading.origin;
-    for (const observation of reading.observations) {
-      this.#batcher.add(observation);
-      if (this.#batcher.full) this.#sealTelemetry();
-    }
+    this.#observe(reading.observations);
     this.#cursor = reading.cursor ?? this.#cursor;
-    if (this.#sealed.length > 0) this.#append();
+    const isAlert = this.#derive(this.#options.engines.take());
+    if (isAlert || this.#sealed.length > 0) this.#append();
     while (this.#pending.size >= MAX_PENDING_APPENDS) await untilAborted(Promise.race(this.#pending), signal);
     const { outbox, whenFull } = this.#options;
     if (outbox.isFull(whenFull())) await outbox.room(whenFull(), signal);
+  }
+
+  /** Takes what another machine has observed, for the rules that read it. */
+  observeOther(machine: string, observation: Observation): void {
+    this.#options.engines.observeOther(machine, observation);
+    this.emit(this.#options.engines.take());
+  }
+
+  /** Lets event time go on where nothing is observed. */
+  advance(): void {
+    const { engines, steady } = this.#options;
+    engines.advance(steady.now());
+    this.emit(engines.take());
+  }
+
+  /** Somebody has seen the alert of a rule. Whether there was one. */
+  acknowledge(rule: string, by: string): boolean {
+    const { engines, steady } = this.#options;
+    const found = engines.acknowledge(rule, steady.now(), by);
+    this.emit(engines.take());
+    return found;
+  }
+
+  /** Adds what engines have made; alerts are handed over at once. */
+  emit(derived: Derived): void {
+    if (this.#derive(derived)) this.#append();
+  }
+
+  #observe(observations: readonly Observation[]): void {
+    const { engines, observed, steady, clock } = this.#options;
+    const [now, wall] = [steady.now(), clock.now()];
+    for (const observation of observations) {
+      this.#batcher.add(observation);
+      if (!engines.isIdle && !engines.observe(observation, now, wall)) this.#tellAhead(observation);
+      observed(observation);
+      if (this.#batcher.full) this.#sealTelemetry();
+    }
+  }
+
+  /** Whether there are alerts among it. */
+  #derive({ observations, transitions }: Derived): boolean {
+    for (const observation of observations) this.#batcher.add(observation);
+    const sealed = sealAlerts(transitions);
+    if (sealed === undefined) return false;
+    const { channelsOf, source, log } = this.#options;
+    for (const transition of transitions) logTransition(transition, log);
+    this.#sealed.push(this.#batch('alert', sealed, this.#origin));
+    this.#notices.push(...noticesOf(transitions, channelsOf, source));
+    return true;
+  }
+
+  /** Once: a clock that is wrong stamps everything wrong. */
+  #tellAhead({ signal, t }: Observation): void {
+    if (this.#isAheadTold) return;
+    this.#isAheadTold = true;
+    const message = `${signal} is stamped ${new Date(t).toISOString()}, more than a day ahead: rules and features leave such values out`;
+    this.tell({ type: 'notice', t: this.#options.clock.now(), code: 'time-ahead', message });
+    this.#options.log.warn(message);
   }
 
   /** Adds an event of the gateway's own. */
@@ -90,7 +165,7 @@ export class MachinePipeline {
 
   /** Hands over everything and resolves when it is durable; rejects when the outbox is gone. */
   async drain(): Promise<void> {
-    this.#append();
+    this.#append(true);
     await Promise.all(this.#pending);
   }
 
@@ -104,7 +179,7 @@ export class MachinePipeline {
     this.#events = [];
   }
 
-  #append(): void {
+  #append(isLast = false): void {
     // A reading's tail may still be in the batcher: the cursor may only go out with it.
     if (this.#batcher.count > 0) this.#sealTelemetry();
     this.#sealEvents();
@@ -113,11 +188,22 @@ export class MachinePipeline {
     this.#sealed = [];
     const cursor = this.#cursor;
     this.#cursor = undefined;
-    if (batches.length === 0 && cursor === undefined) return;
-    this.#appendedAt = this.#options.steady.now();
-    const { machine, outbox } = this.#options;
+    const notices = this.#notices;
+    this.#notices = [];
+    const { machine, outbox, engines, steady } = this.#options;
+    const now = steady.now();
+    const hasAlerts = batches.some(({ kind }) => kind === 'alert');
+    const withState = !engines.isIdle && (hasAlerts || isLast || now - this.#stateAt >= STATE_MS);
+    if (batches.length === 0 && cursor === undefined && !withState) return;
+    this.#appendedAt = now;
+    if (withState) this.#stateAt = now;
     const append = outbox
-      .append(cursor === undefined ? { batches } : { batches, cursor: { machine, cursor } })
+      .append({
+        batches,
+        ...(cursor === undefined ? {} : { cursor: { machine, cursor } }),
+        ...(withState ? { state: { machine, state: engines.snapshot() } } : {}),
+        ...(notices.length === 0 ? {} : { notices }),
+      })
       .finally(() => this.#pending.delete(append));
     // A rejection means that the outbox is gone, which ends the gateway; `drain` is told as well.
     append.catch(() => undefined);
@@ -125,18 +211,25 @@ export class MachinePipeline {
   }
 
   #batch(
-    kind: 'telemetry' | 'event',
+    kind: NewBatch['kind'],
     sealed: { t0: number; count: number; body: string },
     origin: number | undefined,
   ): NewBatch {
     const { machine, clock, clockQuality } = this.#options;
-    const common = { machine, kind, lane: 'live', ...sealed } as const;
+    const common = { machine, kind, lane: kind === 'alert' ? 'alert' : 'live', ...sealed } as const;
     if (origin === undefined) return { ...common, clock: clockQuality() };
     // What the clock stamped before it was set is as doubtful as it was then.
     return origin === clock.origin() && clockQuality() === 'synced'
       ? { ...common, clock: 'synced' }
       : { ...common, clock: 'unsynced', origin };
   }
+}
+
+function logTransition({ rule, state, t, values, reason, shadow }: Transition, log: Log): void {
+  const isLoud = shadow !== true && (state === 'firing' || state === 'disabled');
+  const level = UNPUBLISHED.includes(state) ? 'debug' : isLoud ? 'warn' : 'info';
+  const why = reason === undefined ? '' : `: ${reason}`;
+  log[level]({ rule, values, t }, `alert ${rule}: ${state}${shadow === true ? ' (on trial)' : ''}${why}`);
 }
 
 function sealEvents(events: readonly MachineEvent[]): { t0: number; count: number; body: string } {

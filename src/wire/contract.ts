@@ -164,13 +164,20 @@ export const rollupSchema = z.looseObject({
 export const alertSchema = z.looseObject({
   id: z.string().min(1).describe('of one life of an alert, from pending to resolved'),
   rule: z.string().min(1),
-  state: z.string().describe('firing, resolved, acknowledged; later versions add states'),
+  state: z
+    .string()
+    .describe('firing, latched, acknowledged, resolved, disabled (the rule failed); later versions add states'),
   severity: z.string().describe('info, warning, critical'),
   t: offset,
   since: offset.describe('when the condition became true, milliseconds after t0; may be negative'),
   summary: z.string().optional(),
   values: z.record(z.string(), z.json()).optional().describe('the signals of the condition at that moment'),
+  repeat: z.int().optional().describe('reminders so far'),
   shadow: z.literal(true).optional().describe('of a rule on trial: nobody was told'),
+  flapping: z.literal(true).optional().describe('comes and goes so often that its ends are held back'),
+  quiet: z.literal(true).optional().describe('within the quiet hours: nobody was told'),
+  by: z.string().optional().describe('who acknowledged'),
+  reason: z.string().optional().describe('why it was disabled, or resolved other than by its condition'),
 });
 
 export const alertBatchSchema = z.looseObject({

@@ -6,7 +6,8 @@ import { loadGood, MINIMAL } from './support.ts';
 
 const base = loadGood(t.testdir(), MINIMAL);
 const [machine] = base.machines as [Config['machines'][number]];
-const NONE = { removed: [], added: [], changed: [], uplink: false, buffer: false, needsRestart: [] };
+const LOG_CHANNEL = { type: 'log', resolved: true, perHour: 60, timeout: 10_000 } as const;
+const NONE = { removed: [], added: [], changed: [], uplink: false, buffer: false, rules: false, needsRestart: [] };
 
 t.test('a config that was read again unchanged changes nothing', async (t) => {
   t.strictSame(
@@ -38,6 +39,7 @@ t.test('each part that changes is told', async (t) => {
   const after = (change: Partial<Config>) => diffConfig(base, { ...base, ...change });
   t.strictSame(after({ uplink: { ...base.uplink, backoff: { min: 1, max: 2 } } }), { ...NONE, uplink: true });
   t.strictSame(after({ buffer: { ...base.buffer, maxAge: 1 } }), { ...NONE, buffer: true });
+  t.strictSame(after({ channels: { desk: LOG_CHANNEL } }), { ...NONE, rules: true });
   t.strictSame(after({ log: { ...base.log, level: 'debug' } }), { ...NONE, needsRestart: ['log'] });
 });
 

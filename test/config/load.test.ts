@@ -256,6 +256,8 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
       whenFull: 'thin',
       maxAge: 604_800_000,
     },
+    alerts: [],
+    channels: {},
     log: { level: 'info', format: 'auto' },
   });
 });

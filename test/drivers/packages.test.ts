@@ -49,7 +49,12 @@ t.test('the example, installed beside a config, reads a meter', async (t) => {
   const [machine] = result.config.machines;
   const create = await drivers[EXAMPLE]?.load();
   const stop = new AbortController();
-  const context = { machine: 'meter-1', log: pino({ level: 'silent' }), clock: { now: () => 1234, origin: () => 0 }, folder };
+  const context = {
+    machine: 'meter-1',
+    log: pino({ level: 'silent' }),
+    clock: { now: () => 1234, origin: () => 0 },
+    folder,
+  };
   const readings: Reading[] = [];
   for await (const reading of create?.(machine as never, context).observe(undefined, stop.signal) ?? []) {
     readings.push(reading);

@@ -2,7 +2,9 @@ import t from 'tap';
 import type { Observation } from '../../src/observation.ts';
 import type { Append, Outbox } from '../../src/outbox/outbox.ts';
 import { MAX_OBSERVATIONS } from '../../src/pipeline/batcher.ts';
+import { Engines } from '../../src/pipeline/engines.ts';
 import { MachinePipeline } from '../../src/pipeline/machine-pipeline.ts';
+import { recordingLog } from '../outbox/support.ts';
 
 /** The part of an outbox that a pipeline sees, with commits that the test lets through. */
 function manualOutbox() {
@@ -19,6 +21,15 @@ function manualOutbox() {
   return { appends, outbox: outbox as unknown as Outbox };
 }
 
+/** What it needs where nothing is computed. */
+const PARTS = {
+  engines: new Engines({ machine: 'vmc-3', labels: {}, rules: [] }),
+  channelsOf: () => [],
+  source: { tenant: 'acme', gateway: 'gw-1', labels: {} },
+  observed: () => undefined,
+  log: recordingLog().log,
+};
+
 function pipelineOn(outbox: Outbox, now = () => 60_000) {
   return new MachinePipeline({
     machine: 'vmc-3',
@@ -28,6 +39,7 @@ function pipelineOn(outbox: Outbox, now = () => 60_000) {
     steady: { now },
     whenFull: () => 'pause',
     clockQuality: () => 'synced',
+    ...PARTS,
   });
 }
 
@@ -144,6 +156,7 @@ t.test(
       steady: { now: () => 0 },
       whenFull: () => 'pause',
       clockQuality: () => quality,
+    ...PARTS,
     });
     await pipeline.accept({ observations: [observe(1)], origin }, signal);
     await pipeline.accept({ observations: [observe(2)] }, signal);

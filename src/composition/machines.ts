@@ -1,0 +1,166 @@
+import { within } from '../abort.ts';
+import type { ClockQuality } from '../clock.ts';
+import type { Config, MachineConfig } from '../config/schema.ts';
+import type { Driver, DriverModule } from '../drivers/driver.ts';
+import { driverFolder } from '../drivers/folder.ts';
+import { supervise } from '../drivers/supervise.ts';
+import { Fault } from '../errors.ts';
+import type { GatewayClock } from '../gateway-clock.ts';
+import type { Log } from '../log.ts';
+import type { MachineEvent, Observation } from '../observation.ts';
+import type { LocalOutbox } from '../outbox/local.ts';
+import { whenFullOf } from '../outbox/outbox.ts';
+import { Engines } from '../pipeline/engines.ts';
+import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
+import { warmUp } from '../pipeline/warm-up.ts';
+import { budgetOf } from './budget.ts';
+import type { RuleBook } from './rule-book.ts';
+
+/** Bounds of an orderly stop, in milliseconds: drivers let go, the disk commits. */
+const STOP_DRIVERS_MS = 1000;
+const STOP_COMMIT_MS = 1500;
+
+/** A machine that is being read. */
+interface RunningMachine {
+  readonly pipeline: MachinePipeline;
+  readonly engines: Engines;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+export interface MachinesOptions {
+  readonly outbox: LocalOutbox;
+  readonly clock: GatewayClock;
+  readonly clockQuality: () => ClockQuality;
+  readonly log: Log;
+  readonly config: () => Config;
+  readonly drivers: () => Readonly<Record<string, DriverModule>>;
+  readonly rules: () => RuleBook;
+}
+
+/** The machines that are read, each with its driver and its pipeline. */
+export class Machines {
+  readonly #options: MachinesOptions;
+  readonly #running = new Map<string, RunningMachine>();
+  /** Each driver is loaded once, so that its machines share what it holds. */
+  readonly #drivers = new Map<string, ReturnType<DriverModule['load']>>();
+  /** Machine → signal → machines whose rules read it. */
+  #readers = new Map<string, Map<string, Set<string>>>();
+
+  constructor(options: MachinesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Brings the engines of these machines to where they were, and starts to read. */
+  async start(configs: readonly MachineConfig[]): Promise<void> {
+    const { outbox, clock, rules } = this.#options;
+    // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
+    await Promise.allSettled(configs.map((machine) => this.#loadDriver(machine)));
+    const all = configs.map(({ id, labels }) => new Engines({ machine: id, labels, rules: rules().rules }));
+    const warmed = await warmUp(all, outbox, clock.steady.now());
+    for (const [i, config] of configs.entries()) await this.#startMachine(config, all[i] as Engines);
+    this.#readers = this.#findReaders();
+    for (const { engines, derived } of warmed) this.#running.get(engines.machine)?.pipeline.emit(derived);
+  }
+
+  /** Lets go of machines and resolves when what they read is durable; false when the disk took too long. */
+  async stop(ids: readonly string[] = [...this.#running.keys()]): Promise<boolean> {
+    const stopping = ids.flatMap((id) => this.#running.get(id) ?? []);
+    for (const { abort } of stopping) abort.abort(new Error('the gateway stops'));
+    await within(STOP_DRIVERS_MS, Promise.all(stopping.map(({ done }) => done)));
+    const drained = await within(STOP_COMMIT_MS, Promise.all(stopping.map(({ pipeline }) => pipeline.drain())));
+    for (const id of ids) this.#running.delete(id);
+    this.#readers = this.#findReaders();
+    return drained;
+  }
+
+  /** Hands over what has been read. All at once: what is flushed together shares one commit, and the card one fsync. */
+  flush(): void {
+    for (const { pipeline } of this.#running.values()) pipeline.flush();
+  }
+
+  /** Lets event time go on where nothing is observed. */
+  advance(): void {
+    for (const { pipeline, engines } of this.#running.values()) if (!engines.isIdle) pipeline.advance();
+  }
+
+  tell(event: MachineEvent): void {
+    for (const { pipeline } of this.#running.values()) pipeline.tell(event);
+  }
+
+  /** Somebody has seen the alert of a rule. Whether there was one. */
+  acknowledge(machine: string, rule: string, by: string): boolean {
+    return this.#running.get(machine)?.pipeline.acknowledge(rule, by) ?? false;
+  }
+
+  async #startMachine(config: MachineConfig, engines: Engines): Promise<void> {
+    const { outbox, clock, clockQuality, config: current, rules } = this.#options;
+    const { id: machine, labels } = config;
+    const { tenant, id: gateway, site, dataDir } = current().gateway;
+    const log = this.#options.log.child({ machine });
+    const context = { machine, log, clock, folder: driverFolder(dataDir, config.driver) };
+    const driver = await this.#loadDriver(config)
+      .then((create) => create(config, context))
+      .catch(broken);
+    const pipeline = new MachinePipeline({
+      machine,
+      labels,
+      outbox,
+      whenFull: () => whenFullOf(budgetOf(current()), machine),
+      clock,
+      steady: clock.steady,
+      clockQuality,
+      engines,
+      channelsOf: (rule) => rules().channelsOf(rule),
+      source: { tenant, gateway, site, labels },
+      observed: (observation) => this.#share(machine, observation),
+      log,
+    });
+    const abort = new AbortController();
+    const cursor = await outbox.cursor(machine);
+    const done = supervise({ driver, sink: pipeline, cursor, log, clock }, abort.signal);
+    this.#running.set(machine, { pipeline, engines, abort, done });
+  }
+
+  async #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
+    const driverModule = this.#options.drivers()[driver];
+    if (driverModule === undefined) throw new Fault('config', `${id}: there is no driver ${driver}`);
+    const loading = this.#drivers.get(driver) ?? driverModule.load();
+    this.#drivers.set(driver, loading);
+    return loading;
+  }
+
+  /** Hands an observation to the machines whose rules read it. */
+  #share(machine: string, observation: Observation): void {
+    if (this.#readers.size === 0) return;
+    for (const reader of this.#readers.get(machine)?.get(observation.signal) ?? []) {
+      this.#running.get(reader)?.pipeline.observeOther(machine, observation);
+    }
+  }
+
+  #findReaders(): Map<string, Map<string, Set<string>>> {
+    const readers = new Map<string, Map<string, Set<string>>>();
+    for (const [reader, { engines }] of this.#running) {
+      for (const { machine, signal } of engines.foreign) {
+        const signals = readers.get(machine) ?? new Map<string, Set<string>>();
+        readers.set(machine, signals);
+        signals.set(signal, (signals.get(signal) ?? new Set()).add(reader));
+      }
+    }
+    return readers;
+  }
+}
+
+/** In the place of a driver that could not be loaded: the supervisor tells why, and no other machine suffers. */
+function broken(error: unknown): Driver {
+  return {
+    // biome-ignore lint/correctness/useYield: there is nothing to read
+    async *observe() {
+      throw error;
+    },
+  };
+}
