@@ -1,5 +1,6 @@
+import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import { openForReading } from './database.ts';
+import { isInUse, openForReading } from './database.ts';
 import type { OutboxStats } from './outbox.ts';
 import {
   type BatchRow,
@@ -9,6 +10,7 @@ import {
   readerStatements,
 } from './statements.ts';
 import { readBooks, statsOf } from './stats.ts';
+import { isWalDamaged } from './wal.ts';
 
 /** Rows read at once: a reader that holds on to a snapshot for long makes a running gateway's WAL grow. */
 const PAGE_ROWS = 64;
@@ -97,9 +99,24 @@ export class Archive {
     return this.#sql.seqs.all(channel);
   }
 
+  /** Where reading of each machine resumes, as JSON text. */
+  cursors(): { machine: string; cursor: string }[] {
+    return this.#sql.cursors.all();
+  }
+
+  /** Batches that belong to no channel. */
+  strayBatches(): number {
+    return this.#sql.strayBatches.get() as number;
+  }
+
   /** Bodies that belong to no batch. */
   strayBodies(): number {
     return this.#sql.strayBodies.get() as number;
+  }
+
+  /** Whether SQLite passes over what was committed, for a damaged place in its WAL. Unknown, so false, beside a running gateway. */
+  isWalDamaged(): boolean {
+    return !isInUse(dirname(this.#db.name)) && isWalDamaged(`${this.#db.name}-wal`);
   }
 
   /** What SQLite finds wrong with the file itself; `quick` leaves out whether indices agree with their tables. */

@@ -46,6 +46,8 @@ export interface BatchRow {
   readonly t0: number;
   readonly count: number;
   readonly synced: number;
+  /** Length of the body. */
+  readonly bytes: number;
   readonly storedAt: number;
   readonly deliveredAt: number | null;
   readonly holdUntil: number | null;
@@ -102,7 +104,7 @@ export interface NumberingRow extends ChannelRow {
 }
 
 const BATCH = `
-  SELECT b.id, c.machine, c.kind, c.stream, b.seq, b.lane, b.t0, b.count, b.synced, b.stored_at AS storedAt,
+  SELECT b.id, c.machine, c.kind, c.stream, b.seq, b.lane, b.t0, b.count, b.synced, b.bytes, b.stored_at AS storedAt,
          b.delivered_at AS deliveredAt, b.hold_until AS holdUntil, b.refusals, b.hold_reason AS holdReason, d.body
   FROM batches b JOIN channels c ON c.id = b.channel LEFT JOIN bodies d ON d.id = b.id`;
 
@@ -263,6 +265,10 @@ export function readerStatements(db: Database) {
       [number],
       number
     >,
+    cursors: row<[], { machine: string; cursor: string }>('SELECT machine, cursor FROM cursors'),
+    strayBatches: row<[], number>(
+      'SELECT count(*) FROM batches WHERE channel NOT IN (SELECT id FROM channels)',
+    ).pluck() as Statement<[], number>,
     strayBodies: row<[], number>(
       'SELECT count(*) FROM bodies WHERE id NOT IN (SELECT id FROM batches)',
     ).pluck() as Statement<[], number>,

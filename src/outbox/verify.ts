@@ -1,8 +1,9 @@
 import { codeOf, messageOf } from '../errors.ts';
-import type { Kind } from '../wire/contract.ts';
+import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import type { Archive } from './archive.ts';
 import { decodeBody } from './codec.ts';
-import type { BatchRow, NumberingRow } from './statements.ts';
+import { isStream } from './database.ts';
+import { type BatchRow, LANE_CODES, type NumberingRow } from './statements.ts';
 
 export interface VerifyOptions {
   /** Leaves out whether SQLite's indices agree with their tables. */
@@ -12,23 +13,35 @@ export interface VerifyOptions {
 }
 
 const PROGRESS_EVERY = 10_000;
+/** The last instant that a Date can be (ECMA-262, 21.4.1.1). */
+const MAX_TIME = 8.64e15;
 
 /**
  * Checks the outbox and yields what is wrong, one sentence for each:
- * - SQLite's own check of the file;
- * - every body is there, its checksum holds, it parses, and it has as many observations as the books say;
+ * - SQLite's own check of the file, and what it passes over in a damaged WAL;
+ * - names, lanes, marks and cursors are such as some version has written;
+ * - every body is there, its checksum holds, it parses, and it has as many bytes and observations as the books say;
  * - no seq is missing: each one that was ever given is either kept or was counted when it was deleted: after its
  *   delivery, or for want of room, which a gap tells. Retention may leave gaps between kept batches (an older one may be held back), so only that sum tells.
+ *
+ * A row has no checksum: a time that was changed to another one goes unnoticed.
  */
 export function* verify(archive: Archive, { quick, onProgress }: VerifyOptions): Generator<string> {
   try {
+    if (archive.isWalDamaged()) yield 'the WAL is damaged in its middle: what was committed behind that is passed over';
     yield* archive.integrity(quick);
+    if (!isStream(archive.stream)) yield 'the name of the stream is lost';
     for (const row of archive.numbering()) yield* numberingProblems(row, archive);
+    for (const { machine, cursor } of archive.cursors()) {
+      if (!isName(machine) || !isObject(cursor)) yield `${machine}: the place to resume reading is damaged`;
+    }
+    const homeless = archive.strayBatches();
+    if (homeless > 0) yield `${homeless} batches belong to no channel`;
     const stray = archive.strayBodies();
     if (stray > 0) yield `${stray} bodies belong to no batch`;
     let read = 0;
     for (const row of archive.batches()) {
-      const problem = bodyProblem(row);
+      const problem = rowProblem(row) ?? bodyProblem(row);
       if (problem !== undefined) yield `${row.machine} ${row.kind} ${row.seq}: ${problem}`;
       read += 1;
       if (read % PROGRESS_EVERY === 0) onProgress?.(read);
@@ -40,8 +53,18 @@ export function* verify(archive: Archive, { quick, onProgress }: VerifyOptions):
   }
 }
 
-function bodyProblem({ body, kind, count }: BatchRow): string | undefined {
+/** A value that no version has written. */
+function rowProblem({ seq, lane, synced, t0, storedAt, deliveredAt }: BatchRow): string | undefined {
+  if (!Object.values<number>(LANE_CODES).includes(lane)) return `is in lane ${lane}, which there is not`;
+  if (synced !== 0 && synced !== 1) return `has ${synced} for whether the clock was synced`;
+  if (seq < 1) return 'has a seq below 1';
+  const times = [t0, storedAt, ...(deliveredAt === null ? [] : [deliveredAt])];
+  return times.every((time) => Math.abs(time) <= MAX_TIME) ? undefined : 'has a time that there is not';
+}
+
+function bodyProblem({ body, kind, count, bytes }: BatchRow): string | undefined {
   if (body === null) return 'has lost its body';
+  if (body.length !== bytes) return `has a body of ${body.length} bytes where the books say ${bytes}`;
   try {
     const found = observationsIn(kind, JSON.parse(decodeBody(body)));
     return found === count ? undefined : `holds ${found} observations where the books say ${count}`;
@@ -62,6 +85,7 @@ function observationsIn(kind: Kind, payload: unknown): number {
 
 function* numberingProblems(row: NumberingRow, archive: Archive): Generator<string> {
   const name = `${row.machine} ${row.kind}`;
+  if (!isName(row.machine) || !KINDS.includes(row.kind) || !isStream(row.stream)) yield `${name}: the name is damaged`;
   const given = row.nextSeq - 1;
   if (row.distinct !== row.kept) yield `${name}: ${row.kept - row.distinct} seqs were given twice`;
   if (row.highest !== null && row.highest > given) yield `${name}: seq ${row.highest} was never given out`;
@@ -74,6 +98,19 @@ function* numberingProblems(row: NumberingRow, archive: Archive): Generator<stri
 function absentSeqs(kept: readonly number[], given: number): number[] {
   const present = new Set(kept);
   return Array.from({ length: given }, (_, i) => i + 1).filter((seq) => !present.has(seq));
+}
+
+function isName(machine: unknown): boolean {
+  return typeof machine === 'string' && ID_PATTERN.test(machine);
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** `1–4, 9` */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import SqliteDatabase from 'better-sqlite3';
@@ -147,6 +147,13 @@ t.test('verify finds each damage and exits 1', async (t) => {
       /^m1 telemetry 1: holds 3 observations where the books say 4/,
       'UPDATE batches SET count = 4 WHERE id = 1',
     ],
+    ['a wrong length', /^m1 telemetry 1: has a body of \d+ bytes/, 'UPDATE batches SET bytes = 4 WHERE id = 1'],
+    ['a lane from nowhere', /^m1 telemetry 1: is in lane 7/, 'UPDATE batches SET lane = 7 WHERE id = 1'],
+    ['a mark from nowhere', /^m1 telemetry 2: has 3 for whether/, 'UPDATE batches SET synced = 3 WHERE id = 2'],
+    ['a time from nowhere', /^m1 telemetry 2: has a time/, 'UPDATE batches SET t0 = 8640000000000001 WHERE id = 2'],
+    ['a wrong name', /^m 2 telemetry: the name is damaged/, "UPDATE channels SET machine = 'm 2' WHERE id = 2"],
+    ['a cursor that is none', /^m1: the place to resume/, "INSERT INTO cursors VALUES ('m1', '{')"],
+    ['a stream that is none', /^the name of the stream/, "UPDATE meta SET value = 'x' WHERE key = 'stream'"],
     ['a seq given twice', /^m1 telemetry: 1 seqs were given twice/, 'UPDATE batches SET seq = 2 WHERE id = 3'],
     ['a seq from nowhere', /^m2 telemetry: seq 9 was never given out/, 'UPDATE batches SET seq = 9 WHERE id = 4'],
   ];
@@ -160,6 +167,25 @@ t.test('verify finds each damage and exits 1', async (t) => {
       t.match(buffer('verify', '--data-dir', dataDir), { status: 1, stdout: expected });
     });
   }
+  await t.test('batches of no channel', async (t) => {
+    const dataDir = t.testdir();
+    await (await filled(t, dataDir)).outbox.close();
+    damage(dataDir, 'UPDATE batches SET channel = 9 WHERE id = 2');
+    t.match(problems(dataDir), [/which leaves 1 missing/, '1 batches belong to no channel']);
+  });
+  await t.test('what SQLite passes over in a WAL', async (t) => {
+    const dataDir = t.testdir();
+    const running = join(dataDir, 'running');
+    await (await filled(t, running)).outbox.close();
+    const { outbox } = await open(t, running);
+    for (let i = 0; i < 3; i++) await outbox.append({ batches: [batch([i])] });
+    for (const name of ['outbox.db', 'outbox.db-wal']) copyFileSync(join(running, name), join(dataDir, name));
+    t.same(problems(dataDir), [], 'a copy is sound');
+    const wal = readFileSync(join(dataDir, 'outbox.db-wal'));
+    wal.writeUInt8(wal.readUInt8(100) ^ 1, 100);
+    writeFileSync(join(dataDir, 'outbox.db-wal'), wal);
+    t.match(problems(dataDir), ['the WAL is damaged in its middle: what was committed behind that is passed over']);
+  });
   await t.test('a lost batch', async (t) => {
     const dataDir = t.testdir();
     const { outbox } = await filled(t, dataDir);
