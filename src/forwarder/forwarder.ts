@@ -38,6 +38,8 @@ export interface ForwarderOptions {
   readonly returnCheckMs?: number;
   /** Source of the backoff’s jitter, 0 to 1. */
   readonly random?: () => number;
+  /** How long a link stands before a status message that was left out is tried, in milliseconds. */
+  readonly lateBirthMs?: number;
 }
 
 export interface ForwarderStatus extends UplinkStatus {
@@ -74,7 +76,7 @@ export class Forwarder {
   #acknowledged = 0;
 
   constructor(options: ForwarderOptions) {
-    const { outbox, uplink, identity, version, log, clock, steady = clock, random } = options;
+    const { outbox, uplink, identity, version, log, clock, steady = clock, random, lateBirthMs } = options;
     this.#options = options;
     this.#steady = steady;
     this.#told = new Told(steady);
@@ -85,6 +87,7 @@ export class Forwarder {
       log,
       clock,
       ...(random === undefined ? {} : { random }),
+      ...(lateBirthMs === undefined ? {} : { lateBirthMs }),
     });
     this.#settler = new Settler(outbox, () => this.#delivery?.wake(), this.#failed);
     this.#quarantine = new Quarantine(outbox, log, steady, this.#failed);

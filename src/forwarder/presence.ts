@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { GatewayConfig, UplinkConfig } from '../config/schema.ts';
 import type { Log } from '../log.ts';
@@ -9,6 +10,9 @@ import type { Told } from './told.ts';
 
 /** The status message is left out after the broker has closed on it so often in a row. */
 const BIRTH_STRIKES = 3;
+/** Then it is tried once a link has stood for so long, doubling with each failure up to the most. */
+const LATE_BIRTH_MS = 60_000;
+const LATE_BIRTH_MAX_MS = 3_600_000;
 /** Reason code: the broker retains nothing (MQTT 5, 3.2.2.3.5). */
 const RETAIN_NOT_SUPPORTED = 154;
 
@@ -21,6 +25,8 @@ interface PresenceOptions {
   readonly version: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** See `LATE_BIRTH_MS`. */
+  readonly lateBirthMs?: number;
 }
 
 /** The retained status of the gateway: online by birth, offline by goodbye or, when the link breaks, by Last Will. */
@@ -51,12 +57,16 @@ export class Presence {
 
   /**
    * Publishes `online` and resolves when the broker has answered; a refusal is told, and is no reason to hold batches
-   * back. A broker that closes on it three times in a row is spared it from then on.
+   * back. A broker that closes on it three times in a row is spared it until a link has stood for a while: it may have
+   * been the line that broke.
    * @throws LinkError when the link ends first
    */
   async birth(link: Link, signal: AbortSignal): Promise<void> {
     const { config, log } = this.#options;
-    if (this.#strikes >= BIRTH_STRIKES) return;
+    if (this.#strikes >= BIRTH_STRIKES) {
+      void this.#lateBirth(link);
+      return;
+    }
     const abort = () => link.destroy(new LinkError('given up', { cause: 'ours' }));
     const timer = setTimeout(() => link.destroy(unanswered(config.ackTimeout)), config.ackTimeout);
     signal.addEventListener('abort', abort, { once: true });
@@ -83,6 +93,23 @@ export class Presence {
   /** Publishes `offline` at an orderly stop. Stays pending when the link ends first. */
   offline(link: Link): Promise<Puback> {
     return this.#publish(link, 'offline', 'stopped');
+  }
+
+  /** Never rejects. */
+  async #lateBirth(link: Link): Promise<void> {
+    const { lateBirthMs = LATE_BIRTH_MS } = this.#options;
+    const over = new AbortController();
+    void link.closed.then(() => over.abort());
+    const delay = Math.min(LATE_BIRTH_MAX_MS, lateBirthMs * 2 ** (this.#strikes - BIRTH_STRIKES));
+    const stands = await sleep(delay, true, { ref: false, signal: over.signal }).catch(() => false);
+    if (!stands) return;
+    const answer = await Promise.race([this.#publish(link, 'online', 'birth'), link.closed]);
+    if (answer instanceof LinkError) {
+      if (mayBlamePacket(answer)) this.#strikes += 1;
+      return;
+    }
+    this.#strikes = 0;
+    if (answer.code >= 128) this.#refused(answer);
   }
 
   #refused({ code, text }: Puback): void {

@@ -14,6 +14,8 @@ import { Told } from './told.ts';
 
 /** A broker that knows only 3.1.1 is asked for 5 again on a reconnect after this long. */
 const ASK_FOR_5_AGAIN_MS = 3_600_000;
+/** A broker that has spoken 5 is not asked for 3.1.1 for so long, unless it says that it does not know 5. */
+const KNOWS_5_MS = 600_000;
 /** A link that lived so long was a good one, even if nothing was sent on it. */
 const STABLE_MS = 30_000;
 /**
@@ -34,6 +36,8 @@ export interface UplinkOptions {
   readonly clock: Clock;
   /** Source of the jitter, 0 to 1. */
   readonly random?: () => number;
+  /** How long a link stands before a status message that was left out is tried, in milliseconds. */
+  readonly lateBirthMs?: number;
 }
 
 /** What was under way when a link ended. */
@@ -69,6 +73,8 @@ export class Uplink {
   /** Whether the log has said that it is not connected. */
   #isOutageTold = true;
   #only311Until = 0;
+  /** When a link of MQTT 5 stood last. */
+  #spoke5At = Number.NEGATIVE_INFINITY;
   #isFallbackTold = false;
   #youngCloses = 0;
   #renewal = new AbortController();
@@ -135,6 +141,7 @@ export class Uplink {
     const now = clock.now();
     const wasConnected = this.#status.state === 'connected';
     if (wasConnected) this.#downSince = now;
+    if (this.#status.protocol === '5') this.#spoke5At = now;
     const error = wasConnected ? this.#judgeLife(cause, ending) : cause;
     const heals = error instanceof LinkError ? error.heals : !(error instanceof Fault);
     this.#delay = heals ? this.#backoff.next() : this.#backoff.far();
@@ -237,6 +244,8 @@ export class Uplink {
     } catch (error) {
       const refuses = refusesVersion5(error);
       if (refuses === 'no') throw error;
+      // It knows 5: it is the line that breaks before the greeting.
+      if (refuses === 'perhaps' && clock.now() - this.#spoke5At < KNOWS_5_MS) throw error;
       const link = await open('3.1.1');
       // One that just closed may have been starting up: it is asked again on the next connect.
       if (refuses === 'yes') this.#only311Until = clock.now() + ASK_FOR_5_AGAIN_MS;

@@ -202,6 +202,39 @@ t.test('leaves the status message out where the broker closes on it', async (t) 
   t.match(await line(/status message/), /the broker closes the link on the status message: it is left out/);
 });
 
+t.test('says that it is online after all, where it was the line that broke at the status message', async (t) => {
+  let closes = 0;
+  await using broker = await startRawBroker({
+    publish: (packet, client) =>
+      packet.topic === STATUS && closes++ < 4 ? client.close() : acknowledge(packet, client),
+  });
+  const url = `mqtt://127.0.0.1:${broker.port}`;
+  const { line } = startForwarder(t, new MemoryOutbox(), uplinkConfig(url), { lateBirthMs: 20 });
+  await line(/^error: .*it is left out/);
+  // Three births, and a late one on which it closes once more.
+  await broker.until((b) => b.published.length === 5);
+  t.match(statuses(broker).at(-1), { status: 'online', reason: 'birth' });
+  t.equal(broker.connects.length, 5);
+});
+
+t.test(
+  'a broker that has spoken MQTT 5 is not taken for one of 3.1.1 when the line breaks before its greeting',
+  async (t) => {
+    let connects = 0;
+    await using broker = await startRawBroker({ connack: () => (++connects % 4 === 1 ? {} : 'close') });
+    const outbox = new MemoryOutbox();
+    startForwarder(t, outbox, uplinkConfig(`mqtt://127.0.0.1:${broker.port}`));
+    await broker.until((b) => b.published.length === 1);
+    broker.behaviour.publish = (_packet, client) => client.close();
+    await outbox.append({ batches: batches('m', 1) });
+    await broker.until((b) => b.connects.length >= 9);
+    t.ok(
+      broker.connects.every(({ protocolVersion }) => protocolVersion === 5),
+      'it is always asked for 5',
+    );
+  },
+);
+
 t.test('does without retained messages where the broker has none', async (t) => {
   await using broker = await startRawBroker({
     connack: ({ will }) => (will?.retain === true ? { reasonCode: 154 } : { properties: { retainAvailable: false } }),

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
-import { type Clock, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import type { UplinkConfig } from '../../src/config/schema.ts';
-import { Forwarder } from '../../src/forwarder/forwarder.ts';
+import { Forwarder, type ForwarderOptions } from '../../src/forwarder/forwarder.ts';
 import type { Lane, NewBatch, Outbox } from '../../src/outbox/outbox.ts';
 
 /** A log whose lines a test can wait for. */
@@ -72,7 +72,7 @@ export function startForwarder(
   test: { teardown(end: () => Promise<unknown>): void },
   outbox: Outbox,
   uplink: UplinkConfig,
-  { clock = systemClock, random }: { clock?: Clock; random?: () => number } = {},
+  { clock = systemClock, ...more }: Partial<Pick<ForwarderOptions, 'clock' | 'random' | 'lateBirthMs'>> = {},
 ): Running {
   const records = testLog();
   const { log } = records;
@@ -85,7 +85,7 @@ export function startForwarder(
     log,
     clock,
     returnCheckMs,
-    ...(random === undefined ? {} : { random }),
+    ...more,
   });
   const abort = new AbortController();
   const done = forwarder.run(abort.signal);
