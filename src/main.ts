@@ -11,6 +11,7 @@ import { doctorCommand } from './cli/doctor.ts';
 import { initCommand } from './cli/init.ts';
 import { probeCommand } from './cli/probe.ts';
 import { receiveCommand } from './cli/receive.ts';
+import { rulesCommand } from './cli/rules-test.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
 import { statusCommand } from './cli/status.ts';
@@ -68,6 +69,7 @@ await yargs(hideBin(process.argv))
   .command(runCommand)
   .command(statusCommand)
   .command(checkCommand)
+  .command(rulesCommand)
   .command(demoCommand)
   .command(initCommand)
   .command(discoverCommand)

@@ -96,7 +96,10 @@ export class RuleEngine {
     if (node !== undefined) this.#take(node, observation);
   }
 
-  /** Takes an observation of another machine. It does not move time: every machine has a clock of its own. */
+  /**
+   * Takes an observation of another machine. It does not move time, since every machine has a clock of its own: where this
+   * one is quiet, `advance` it first.
+   */
   observeOther(machine: string, observation: Observation): void {
     const node = this.#foreign.get(machine)?.get(observation.signal);
     if (node !== undefined) this.#take(node, observation);
