@@ -1,0 +1,107 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import t from 'tap';
+import { Archive } from '../../src/outbox/archive.ts';
+import { decodeBody } from '../../src/outbox/codec.ts';
+import { Store } from '../../src/outbox/store.ts';
+import { verify } from '../../src/outbox/verify.ts';
+import { seededRandom } from '../support/random.ts';
+import { batch } from './support.ts';
+
+const SOAK = process.env['SOAK'] === '1';
+const NOW = 1_763_640_000_000;
+const TERMS = { now: NOW, budget: { maxBytes: 1e9, maxAge: 1e12 } };
+const FLIPS = SOAK ? 2000 : 150;
+const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
+
+/** Numbers that nothing else in the database tells: another one is as good. */
+const ALONE = ['t0', 'stored_at', 'synced', 'refusals', 'created_at'];
+
+/** An outbox that was closed in order, a half of it delivered. */
+function filled(dataDir: string): Buffer {
+  const store = Store.open(dataDir, NOW);
+  for (let i = 1; i <= 200; i++) {
+    const values = Array.from({ length: 20 }, (_, n) => i * 1000 + n * 0.37);
+    const cursor = { machine: 'm1', cursor: { next: i } };
+    const batches = [batch(values, { t0: NOW + i * 1000 }), batch(values, { machine: 'm2', t0: NOW + i * 1000 })];
+    store.commit({ appends: [{ batches, cursor }], settled: i <= 100 ? [i] : [], holds: [] }, TERMS);
+  }
+  store.close();
+  return readFileSync(join(dataDir, 'outbox.db'));
+}
+
+/** Every value of a database, by table, row and column; undefined where SQLite cannot read it all. */
+function contentOf(path: string): Map<string, unknown> | undefined {
+  const db = new SqliteDatabase(path, { readonly: true });
+  try {
+    const tables = ['meta', 'channels', 'cursors', 'batches', 'bodies'];
+    const rows = tables.flatMap((table) =>
+      (db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[]).flatMap((row) => {
+        const [key] = Object.values(row);
+        const name = (column: string) => `${table} ${key} ${table === 'meta' ? key : column}`;
+        return Object.entries(row).map(([column, value]) => [name(column), value] as const);
+      }),
+    );
+    // Bits of a zstd frame that mean nothing may be any.
+    return new Map(rows.map(([name, value]) => [name, Buffer.isBuffer(value) ? decodeBody(value) : value]));
+  } catch {
+    // That is found by any reader.
+    return undefined;
+  } finally {
+    db.close();
+  }
+}
+
+t.test('a flipped byte anywhere is found, but for numbers that nothing else tells', async (t) => {
+  t.comment(`SEED=${seed}`);
+  const random = seededRandom(seed);
+  const folder = t.testdir();
+  const image = filled(join(folder, 'original'));
+  const whole = contentOf(join(folder, 'original', 'outbox.db'));
+  const figures = { flips: FLIPS, unchanged: 0, byOpening: 0, bySqlite: 0, byVerify: 0, unnoticed: 0 };
+  const columns: Record<string, number> = {};
+  for (let round = 0; round < FLIPS; round++) {
+    const dataDir = join(folder, `round-${round % 10}`);
+    mkdirSync(dataDir, { recursive: true });
+    const at = Math.floor(random() * image.length);
+    const damaged = Buffer.from(image);
+    damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at);
+    const path = join(dataDir, 'outbox.db');
+    writeFileSync(path, damaged);
+    let archive: Archive;
+    try {
+      archive = Archive.open(dataDir);
+    } catch {
+      // The gateway refuses it, too, and salvages.
+      figures.byOpening += 1;
+      continue;
+    }
+    using _ = archive;
+    const problems = [...verify(archive, { quick: false })];
+    if (problems.length > 0) {
+      let bySqlite = true;
+      try {
+        bySqlite = archive.integrity(false).length > 0;
+      } catch {
+        // It cannot even be checked.
+      }
+      figures[bySqlite ? 'bySqlite' : 'byVerify'] += 1;
+      continue;
+    }
+    const content = contentOf(path);
+    const changed = [...(whole ?? [])].filter(([name, value]) => content?.get(name) !== value).map(([name]) => name);
+    if (content?.size === whole?.size && changed.length === 0) figures.unchanged += 1;
+    else {
+      const names = changed.map((name) => name.split(' ').at(-1) as string);
+      figures.unnoticed += 1;
+      for (const name of names) columns[name] = (columns[name] ?? 0) + 1;
+      t.ok(
+        names.length > 0 && names.every((name) => ALONE.includes(name)),
+        `byte ${at}: ${changed.slice(0, 9).join(', ')}`,
+      );
+    }
+  }
+  t.comment({ ...figures, columns });
+  t.ok(figures.byVerify > 0, 'more than SQLite finds');
+});
