@@ -120,7 +120,9 @@ function toTests(
       return [`${path}: test “${name}”: there is no rule ${rule}: ${hint}`];
     }),
   );
-  return errors.length > 0 ? { errors: [...new Set(errors)] } : { tests: tests.map((one) => toTest(one, rules, labels)) };
+  return errors.length > 0
+    ? { errors: [...new Set(errors)] }
+    : { tests: tests.map((one) => toTest(one, rules, labels)) };
 }
 
 function readYaml<Schema extends z.ZodType>(
