@@ -114,9 +114,8 @@ function typeOf(
   // Features are signals of their own, named after the one that they are made of.
   const [base = ''] = signal.split('.');
   if (base !== signal && types.has(base)) return ANY;
-  const unknown = new UnknownName(`no machine of this rule is known to have a signal ${signal}`, column, signal, [
-    ...types.keys(),
-  ]);
+  const message = `no machine of this rule is known to have a signal ${signal}`;
+  const unknown = new UnknownName(message, column, signal, [...types.keys(), 'duration']);
   if (isComplete) throw unknown;
   if (nearest(signal, unknown.candidates) !== undefined) doubts.push(unknown);
   return ANY;

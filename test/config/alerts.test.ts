@@ -96,6 +96,10 @@ const WRONG: readonly (readonly [string, string])[] = [
     '11:27: warning: alerts[0].condition: at character 1: no machine of this rule is known to have a signal rmp: did you mean rpm?',
   ],
   [
+    '{ name: a, condition: rpm > 1 and durration > 5, machines: [vmc-3] }',
+    '11:39: warning: alerts[0].condition: at character 13: no machine of this rule is known to have a signal durration: did you mean duration?',
+  ],
+  [
     `{ name: a, condition: "load > 'high'", machines: [press-2] }`,
     '11:27: alerts[0].condition: at character 1: a number is compared with a text: expected the same on both sides',
   ],
