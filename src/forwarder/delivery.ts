@@ -9,6 +9,7 @@ import { Lanes, SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link, Puback } from './mqtt.ts';
 import { Pace, Rate, Reach } from './pace.ts';
 import type { Quarantine } from './quarantine.ts';
+import { QUOTA_EXCEEDED, Quota } from './quota.ts';
 import { LinkError, publishHint, reasonText } from './reasons.ts';
 import type { Replay, Replays } from './replay.ts';
 import type { Settler } from './settler.ts';
@@ -58,6 +59,8 @@ export interface DeliveryOptions {
   };
   /** A batch was acknowledged. */
   readonly acknowledged: () => void;
+  /** The broker takes no more for now, as it says: sending goes on after a pause. */
+  readonly throttled: (reason: string) => void;
   /** The outbox could not be read; it is asked again. */
   readonly failed: (error: unknown) => void;
   readonly returnCheckMs?: number;
@@ -105,6 +108,7 @@ export class Delivery {
   readonly #pace: Pace;
   readonly #rate: Rate;
   readonly #reach = new Reach();
+  readonly #quota = new Quota(() => this.#quotaIsFree());
   #bytesInFlight = 0;
   #rateTimer: NodeJS.Timeout | undefined;
   /** Batches that are sent once more, by id. */
@@ -179,6 +183,7 @@ export class Delivery {
       clearInterval(returns);
       clearInterval(deadline);
       clearTimeout(this.#rateTimer);
+      this.#quota.close();
     }
   }
 
@@ -221,7 +226,8 @@ export class Delivery {
 
   #maySend(): boolean {
     const { settler, quarantine } = this.#options;
-    return !this.#paused && this.#inFlight.size < this.#window && settler.size + quarantine.size < UNSETTLED_MAX;
+    if (this.#paused || this.#quota.pauses) return false;
+    return this.#inFlight.size < this.#window && settler.size + quarantine.size < UNSETTLED_MAX;
   }
 
   #isOpen(lane: SendLane): boolean {
@@ -239,6 +245,15 @@ export class Delivery {
 
   #rateIsFree(): void {
     this.#rateTimer = undefined;
+    this.wake();
+  }
+
+  #quotaIsFree(): void {
+    const taken = this.#quota.take();
+    for (const lane of SEND_LANES) {
+      const own = taken.filter((one) => one.lane === lane).map(({ batch }) => batch);
+      this.#lanes.add(lane, own, true);
+    }
     this.wake();
   }
 
@@ -282,11 +297,15 @@ export class Delivery {
     if (code < 128) {
       this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, sentAt);
       suspects.cleared(batch.id);
+      this.#quota.acknowledged(batch.id);
       if (!this.#replay(batch, true)) {
         settler.add(batch.id);
         if (lane === 'backfill') this.#backfilled += batch.count;
       }
       acknowledged();
+    } else if (code === QUOTA_EXCEEDED && this.#quota.postpone(lane, batch)) {
+      suspects.cleared(batch.id);
+      this.#options.throttled(`${reasonText(code, text)}: ${publishHint(code)}`);
     } else {
       this.#setAside(batch, `the broker refuses it: ${reasonText(code, text)}`, publishHint(code));
     }
@@ -421,7 +440,12 @@ export class Delivery {
   #isInHand({ id }: StoredBatch): boolean {
     const { settler, quarantine } = this.#options;
     return (
-      this.#splitting.has(id) || this.#inFlight.has(id) || settler.has(id) || quarantine.has(id) || this.#lanes.has(id)
+      this.#splitting.has(id) ||
+      this.#quota.has(id) ||
+      this.#inFlight.has(id) ||
+      settler.has(id) ||
+      quarantine.has(id) ||
+      this.#lanes.has(id)
     );
   }
 

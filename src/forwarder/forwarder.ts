@@ -192,7 +192,7 @@ export class Forwarder {
   }
 
   #newDelivery(link: Link): Delivery {
-    const { outbox, uplink, returnCheckMs } = this.#options;
+    const { outbox, uplink, log, returnCheckMs } = this.#options;
     return new Delivery({
       outbox,
       link,
@@ -209,6 +209,10 @@ export class Forwarder {
       acknowledged: () => {
         this.#acknowledged += 1;
         this.#uplink.proven();
+      },
+      throttled: (reason) => {
+        const what = `${uplink.url}: the broker takes no more for now: ${reason}. Sending goes on after a pause`;
+        if (this.#told.count(what) !== undefined) log.warn(what);
       },
       failed: this.#failed,
       ...(returnCheckMs === undefined ? {} : { returnCheckMs }),
