@@ -75,12 +75,13 @@ export class ChannelWreck {
     const size = holes.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     const [lead] = holes[0]?.first === 1 ? holes : [];
     const leading = lead === undefined ? 0 : lead.last;
-    // Where only the name of the channel is left, nobody knows how many were deleted.
-    const removed = this.channel.nextSeq === null ? leading : this.channel.removed;
-    const absent = Math.max(0, size - removed);
+    // Where only the name of the channel is left, nobody knows how many were deleted: all are named, the lowest ones uncounted.
+    const isCounted = this.channel.nextSeq !== null;
+    const removed = isCounted ? this.channel.removed : 0;
+    const absent = Math.max(0, size - (isCounted ? removed : leading));
     const named = holes
       .map((hole) => (hole === lead ? { ...hole, first: removed + 1 } : hole))
-      .filter(({ first, last }) => absent > 0 && first <= last);
+      .filter(({ first, last }) => (absent > 0 || !isCounted) && first <= last);
     return { losses: [...joined(bodiless), ...named], lost: absent + bodiless.length };
   }
 

@@ -78,8 +78,17 @@ t.test('what the outbox has already is not lost', async (t) => {
   t.same(one.losses(here), { losses: [], lost: 0 });
 });
 
-t.test('of a channel of which only the name is left, holes between batches are lost', async (t) => {
-  const one = wreck(null, 0, [...rows(51, 60), ...rows(63, 70)]);
-  t.match(one.losses(NONE), { losses: [{ first: 61, last: 62 }], lost: 2 });
-  t.equal(one.nextSeq, 71);
-});
+t.test(
+  'of a channel of which only the name is left, all holes are named, and those between batches counted',
+  async (t) => {
+    const one = wreck(null, 0, [...rows(51, 60), ...rows(63, 70)]);
+    t.match(one.losses(NONE), {
+      losses: [
+        { first: 1, last: 50, from: null },
+        { first: 61, last: 62 },
+      ],
+      lost: 2,
+    });
+    t.equal(one.nextSeq, 71);
+  },
+);
