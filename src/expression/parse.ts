@@ -83,7 +83,8 @@ const SYMBOLS = new Map([
 
 const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 const DURATION = /(\d+(?:\.\d+)?)(ms|s|m|h|d)(?![\w$])/y;
-const NOT = /not(?![\w$])/y;
+// As the parser ends a word: what is taken for the operator here and not there would never be passed over.
+const NOT = /not(?=[\0-\x7f])(?![\w$])/y;
 
 // The parser keeps its operators for the whole process. `in` binds like a comparison; the word `not` weaker than one, as
 // in SQL, which a unary operator cannot: it is a binary one here, with nothing on its left.
@@ -180,6 +181,7 @@ class Grower {
         return { kind: 'literal', ...place, value, isDuration: 'isDuration' in node };
       }
       case 'Identifier':
+        if (node.name === 'not') throw refuse('“not” needs something behind it');
         return { kind: 'name', ...place, name: node.name };
       case 'UnaryExpression': {
         const { operator } = node;
