@@ -4,6 +4,7 @@ import { parts } from '../../expression/duration.ts';
 import type { CallTree, NameTree, Tree } from '../../expression/parse.ts';
 import { type SignalRef, type Term, termOf } from '../../expression/terms.ts';
 import type { Value } from '../../observation.ts';
+import type { Moments } from '../statistics/moments.ts';
 import type { EventClock, Timed } from './clock.ts';
 import { Held } from './held.ts';
 import type { Slot } from './slot.ts';
@@ -143,20 +144,21 @@ function look(slot: Slot, { name, window: ms, argument }: Extract<Term, { kind: 
   });
   switch (name) {
     case 'avg':
-      return by(slot.moments(ms), (window, now) => window.mean(now));
+      return by(slot.moments(ms), (window, now) => meanOf(window.moments(now)));
     case 'min':
-      return by(slot.moments(ms), (window, now) => window.min(now));
+      return by(slot.moments(ms), (window, now) => extreme(window.moments(now).min));
     case 'max':
-      return by(slot.moments(ms), (window, now) => window.max(now));
+      return by(slot.moments(ms), (window, now) => extreme(window.moments(now).max));
     case 'stddev':
-      return by(slot.moments(ms), (window, now) => window.stddev(now));
+      return by(slot.moments(ms), (window, now) => window.moments(now).stddev);
     case 'count':
       return by(slot.count(ms), (window, now) => window.count(now));
     case 'zscore':
       return by(slot.moments(ms), (window, now) => {
-        const [mean, stddev] = [window.mean(now), window.stddev(now)];
-        const isKnown = typeof slot.value === 'number' && mean !== null && stddev !== null && stddev > 0;
-        return isKnown ? ((slot.value as number) - mean) / stddev : null;
+        const moments = window.moments(now);
+        const { stddev } = moments;
+        const isKnown = typeof slot.value === 'number' && stddev !== null && stddev > 0;
+        return isKnown ? ((slot.value as number) - moments.mean) / stddev : null;
       });
     case 'rate':
       return by(slot.line(ms), (window, now) => window.rate(now));
@@ -171,6 +173,15 @@ function look(slot: Slot, { name, window: ms, argument }: Extract<Term, { kind: 
     case 'time_in':
       return by(slot.timeIn(ms, argument ?? null), (window, now) => window.seconds(now));
   }
+}
+
+function meanOf({ n, mean }: Moments): number | null {
+  return n === 0 ? null : mean;
+}
+
+/** The least and the most of nothing are infinite. */
+function extreme(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 /** The plain numbers that times are compared with, by the call: their moments are known beforehand. */
