@@ -130,6 +130,12 @@ const buffer = z
     whenFull: whenFull()
       .default('thin')
       .describe('When undelivered data needs more: thin the oldest to rollups of a minute, drop it, or stop reading'),
+    keep: z
+      .array(z.string().min(1))
+      .default(['state', 'available'])
+      .describe(
+        'Signals that go last when room runs out: neither thinned nor dropped while there is anything else; `*` stands for any characters',
+      ),
     maxAge: duration({ min: '1s', max: '3650d' }).prefault('7d').describe('How long acknowledged batches are kept'),
   })
   .describe('The outbox on disk');

@@ -20,6 +20,11 @@ export function selects(
   );
 }
 
+/** Whether a name is one of these, or fits one of their patterns. */
+export function isAmong(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => fits(pattern, name));
+}
+
 /** Whether a text stands for more than itself. */
 export function isPattern(text: string): boolean {
   return /[*?]/.test(text);

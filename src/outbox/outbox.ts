@@ -206,6 +206,8 @@ export interface Budget {
   readonly minFreeDisk?: number;
   /** Default `pause`. */
   readonly whenFull?: WhenFull;
+  /** Signals that are given up last, as names or patterns; default none. */
+  readonly keep?: readonly string[];
   /** Of machines that differ, by their id. */
   readonly machines?: Readonly<Record<string, WhenFull>>;
 }

@@ -2,6 +2,7 @@ import type { Gap } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
 import { decodeBody, encodeBody } from './codec.ts';
 import { beginOf } from './extent.ts';
+import { type Divided, divide } from './keep.ts';
 import type { NewBatch, WhenFull } from './outbox.ts';
 import { type RawBatch, type Thinned, thin } from './thin.ts';
 
@@ -36,13 +37,29 @@ export interface Shed {
   readonly dropped: number;
 }
 
+/** How a run is given up. */
+export interface ShedTerms {
+  readonly policy: Exclude<WhenFull, 'pause'>;
+  /** Signals that go last, as names or patterns. */
+  readonly keep: readonly string[];
+  /** That the run is of. */
+  readonly stream: string;
+  /** Milliseconds since the epoch, by the wall clock. */
+  readonly now: number;
+}
+
 /** Makes what takes the place of a run. Rollups themselves can only be dropped. Pure. */
-export function shed(run: Run, policy: Exclude<WhenFull, 'pause'>, stream: string, now: number): Shed {
+export function shed(run: Run, { policy, keep, stream, now }: ShedTerms): Shed {
   const { machine, kind, batches } = run;
   const clock = batches.every(({ synced }) => synced) ? 'synced' : 'unsynced';
   const common = { machine, lane: 'live', clock } as const;
-  const count = batches.reduce((sum, batch) => sum + batch.count, 0);
-  const thinned = policy === 'thin' && kind === 'telemetry' ? thinnedOf(batches) : undefined;
+  const raw = kind === 'telemetry' ? read(batches) : undefined;
+  const { kept, rest } = raw === undefined ? NOTHING : divide(raw, keep);
+  const all = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const count = all - (kept?.count ?? 0);
+  const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0) * (count / all);
+  const thinned = policy === 'thin' && rest.length > 0 ? thinnedOf(rest, bytes) : undefined;
+  const saved: NewBatch[] = kept === undefined ? [] : [{ ...common, kind: 'telemetry', ...kept }];
   const rollup: NewBatch[] =
     thinned === undefined
       ? []
@@ -56,22 +73,27 @@ export function shed(run: Run, policy: Exclude<WhenFull, 'pause'>, stream: strin
     // The observations behind a rollup were counted when it was made.
     count: kind === 'telemetry' ? count : 0,
     exact: true,
-    detail: { kept: thinned === undefined ? 'nothing' : 'rollup', oldest: Math.min(...batches.map(({ t0 }) => t0)) },
+    detail: {
+      kept: thinned === undefined ? 'nothing' : 'rollup',
+      ...(kept === undefined ? {} : { sentAnew: kept.count }),
+      oldest: Math.min(...batches.map(({ t0 }) => t0)),
+    },
     batches: { kind, stream, first: batches[0]?.seq ?? 0, last: batches.at(-1)?.seq ?? 0 },
   };
   const body = JSON.stringify([{ ...gap, t: 0 }]);
   return {
-    batches: [...rollup, { ...common, kind: 'event', t0: now, count: 1, body }],
+    batches: [...saved, ...rollup, { ...common, kind: 'event', t0: now, count: 1, body }],
     thinned: thinned === undefined ? 0 : count,
     dropped: thinned === undefined && kind === 'telemetry' ? count : 0,
   };
 }
 
-/** undefined: it cannot be read, or saves too little */
-function thinnedOf(batches: readonly RunBatch[]): Thinned | undefined {
-  let raw: RawBatch[];
+const NOTHING: Divided = { kept: undefined, rest: [] };
+
+/** undefined: it cannot be read */
+function read(batches: readonly RunBatch[]): RawBatch[] | undefined {
   try {
-    raw = batches.map(({ t0, body }) => {
+    return batches.map(({ t0, body }) => {
       if (body === null) throw new Error('has lost its body');
       return { t0, signals: JSON.parse(decodeBody(body)) };
     });
@@ -79,7 +101,10 @@ function thinnedOf(batches: readonly RunBatch[]): Thinned | undefined {
     // A damaged body cannot be sent either: it goes with its run, and the gap says so.
     return undefined;
   }
+}
+
+/** undefined: it saves too little of these bytes */
+function thinnedOf(raw: readonly RawBatch[], bytes: number): Thinned | undefined {
   const thinned = thin(raw);
-  const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
   return encodeBody(thinned.body).length <= bytes * WORTH ? thinned : undefined;
 }

@@ -495,7 +495,7 @@ export class Store {
     const { machine, kind, stream } = books.channel(oldest.channel);
     const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
     const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
-    const given = shed({ machine, kind, batches }, policy, stream, wall);
+    const given = shed({ machine, kind, batches }, { policy, keep: budget.keep ?? [], stream, now: wall });
     const ids = run.map(({ id }) => id);
     const instead = { ...given, batches: this.#inherit(given.batches, ids) };
     this.#remove(books, run);

@@ -1,4 +1,4 @@
-import type { Value } from '../observation.ts';
+import type { Quality, Value } from '../observation.ts';
 
 type Json = Value;
 
@@ -12,6 +12,7 @@ interface Columns {
   readonly unit?: string;
   readonly t: readonly number[];
   readonly v: readonly Json[];
+  readonly q?: readonly Quality[];
 }
 
 /** One signal as `rollup` has it: a value for each window. */

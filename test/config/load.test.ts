@@ -25,7 +25,7 @@ const CASES: Readonly<Record<string, readonly [text: string, ...errors: string[]
   'an unknown key with swapped letters': [`${MINIMAL}lgo: {}`, '5:1: lgo: unknown key: did you mean log?'],
   'an unknown key': [
     `${MINIMAL}buffer:\n  size: 1GiB`,
-    '6:3: buffer.size: unknown key: expected one of flushInterval, maxBytes, minFreeDisk, whenFull, maxAge',
+    '6:3: buffer.size: unknown key: expected one of flushInterval, maxBytes, minFreeDisk, whenFull, keep, maxAge',
   ],
   'a missing key in a mapping': [
     MINIMAL.replace('id: gw-01, ', ''),
@@ -254,6 +254,7 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
       maxBytes: 2 ** 31,
       minFreeDisk: 200 * 2 ** 20,
       whenFull: 'thin',
+      keep: ['state', 'available'],
       maxAge: 604_800_000,
     },
     alerts: [],

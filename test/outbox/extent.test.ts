@@ -47,7 +47,7 @@ t.test('the gap of a snapshot that is given up or divided does not reach back to
   const run = { machine: 'm1', kind: 'telemetry', batches: [batch] } as const;
   const gapOf = (body: string | undefined) => JSON.parse(body ?? '')[0];
   for (const policy of ['thin', 'dropOldest'] as const) {
-    const gap = gapOf(shed(run, policy, 'b7k2', STORED).batches.at(-1)?.body);
+    const gap = gapOf(shed(run, { policy, keep: [], stream: 'b7k2', now: STORED }).batches.at(-1)?.body);
     t.match(gap, { cause: 'budget', from: STORED - 6, to: STORED, detail: { oldest: OLD } });
   }
   const gap = gapOf(replacement(run, [], 'b7k2', STORED).at(-1)?.body);

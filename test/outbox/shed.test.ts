@@ -191,3 +191,56 @@ t.test('a disk that others fill counts as a smaller budget', async (t) => {
     t.equal(outbox.isFull('pause'), true);
   }
 });
+
+t.test(
+  'signals that are to be kept go last: they come as they are while there is anything else to give up',
+  async (t) => {
+    const budget: Budget = { maxBytes: 2 * MIB, maxAge: 1e12, whenFull: 'thin', keep: ['state', 'alarm*'] };
+    const { outbox } = await open(t, t.testdir(), budget);
+    const seconds = 1500;
+    const states: string[] = [];
+    const pending: NewBatch[] = [];
+    for (let i = 0; i < seconds; i++) {
+      const { body, ...rest } = second('m1', NOW + i * 1000);
+      const state = ['running', 'idle', 'stopped'][i % 3] as string;
+      states.push(state);
+      const signals = {
+        ...JSON.parse(body),
+        state: { t: [0.5], v: [state] },
+        alarm1: { t: [1], v: [null], q: ['bad'] },
+      };
+      pending.push({ ...rest, count: rest.count + 2, body: JSON.stringify(signals) });
+      if (pending.length === 25) await outbox.append({ batches: pending.splice(0) });
+    }
+    const sent = await drain(outbox);
+    const telemetry = sent.filter(({ kind }) => kind === 'telemetry');
+    const columns = telemetry.map(
+      ({ payload }) => payload as Record<string, { t: number[]; v: unknown[]; q?: string[] }>,
+    );
+    t.equal(columns.flatMap(({ state }) => state?.v ?? []).length, seconds, 'every state is there');
+    t.same(columns.flatMap(({ state }) => state?.v ?? []).toSorted(), states.toSorted());
+    t.ok(columns.every(({ alarm1 }) => alarm1 === undefined || alarm1.q?.length === alarm1.v.length));
+    const gaps = sent.filter(({ kind }) => kind === 'event').flatMap(({ payload }) => payload as { count: number }[]);
+    const lost = gaps.reduce((sum, { count }) => sum + count, 0);
+    const came = telemetry.reduce((sum, { count }) => sum + count, 0);
+    t.ok(lost > 0);
+    t.equal(came + lost, seconds * (COUNT + 2), 'every observation came or is in a gap');
+  },
+);
+
+t.test('where only such signals are left, they are given up like all others', async (t) => {
+  const budget: Budget = { maxBytes: MIB, maxAge: 1e12, whenFull: 'dropOldest', keep: ['rpm'] };
+  const { outbox } = await open(t, t.testdir(), budget);
+  for (let i = 0; i < 600; i += 25) {
+    await outbox.append({ batches: Array.from({ length: 25 }, (_, j) => second('m1', NOW + (i + j) * 1000)) });
+  }
+  const { came, lost } = await drain(outbox).then((sent) => ({
+    came: sent.filter(({ kind }) => kind === 'telemetry').reduce((sum, { count }) => sum + count, 0),
+    lost: sent
+      .filter(({ kind }) => kind === 'event')
+      .flatMap(({ payload }) => payload as { count: number }[])
+      .reduce((sum, { count }) => sum + count, 0),
+  }));
+  t.ok(lost > 0);
+  t.equal(came + lost, 600 * COUNT);
+});
