@@ -50,6 +50,18 @@ export class Moments {
     this.lastT = other.lastT;
   }
 
+  /** Takes a series that precedes this one. */
+  prepend(other: Moments): void {
+    if (other.n === 0) return;
+    const { n, last, lastT } = this;
+    this.merge(other);
+    this.first = other.first;
+    this.firstT = other.firstT;
+    if (n === 0) return;
+    this.last = last;
+    this.lastT = lastT;
+  }
+
   clear(): void {
     this.n = 0;
     this.mean = 0;
@@ -64,9 +76,16 @@ export class Moments {
     return this.n < 2 ? null : Math.sqrt(Math.max(0, this.m2) / (this.n - 1));
   }
 
+  /** Of the values as the whole population: divided by n, 0 for a single one. Null with none. */
+  get populationStddev(): number | null {
+    return this.n === 0 ? null : Math.sqrt(Math.max(0, this.m2) / this.n);
+  }
+
   /** Change a second from the first value to the last. Null where no time lies between. */
   get rate(): number | null {
-    return this.n < 2 || this.lastT <= this.firstT ? null : ((this.last - this.first) * 1000) / (this.lastT - this.firstT);
+    return this.n < 2 || this.lastT <= this.firstT
+      ? null
+      : ((this.last - this.first) * 1000) / (this.lastT - this.firstT);
   }
 
   snapshot(): Value {
