@@ -131,13 +131,15 @@ export class Life {
     return true;
   }
 
+  /** As JSON; of a rule without an alert hardly anything. */
   snapshot(): Value {
-    return { ...this.#now, changes: [...this.#now.changes] };
+    const { phase, isFlapping, changes, since, twin } = this.#now;
+    const isIdle = phase === 'inactive' && !isFlapping && changes.length === 0;
+    return isIdle ? { since, twin } : { ...this.#now, changes: [...changes] };
   }
 
   restore(snapshot: Value): void {
-    const kept = snapshot as unknown as Kept;
-    this.#now = { ...kept, changes: [...kept.changes] };
+    this.#now = lifeIn(snapshot);
   }
 
   #begin(now: number): void {
@@ -238,8 +240,13 @@ export class Life {
 
 /** The alert in a snapshot. */
 export function alertIn(snapshot: Value): { isOpen: boolean; ordinal: string; since: number } {
-  const life = snapshot as unknown as Kept;
+  const life = lifeIn(snapshot);
   return { isOpen: isOpen(life), ordinal: ordinalOf(life), since: life.since };
+}
+
+function lifeIn(snapshot: Value): Kept {
+  const kept = { ...NEW, ...(snapshot as unknown as Partial<Kept>) };
+  return { ...kept, changes: [...kept.changes] };
 }
 
 function isOpen({ phase, isFlapping }: Kept): boolean {
