@@ -16,7 +16,7 @@ export const anomalySchema = z
     halfLife: duration({ min: '1m' }).prefault('1h').describe('How long what was learnt takes to count half'),
     warmUp: duration({ min: '1m' })
       .prefault('1h')
-      .describe('Time in a state before the machine is scored in it; its signals are after two thirds of it'),
+      .describe('Time in a state before the machine is scored in it; its signals are after half of it'),
     settle: duration({ min: '0ms' }).prefault('15s').describe('Nothing is scored so long after a change of state'),
     sample: duration({ min: '100ms', max: '1h' }).prefault('1s').describe('How often scores are made'),
     smooth: duration({ min: '100ms', max: '1d' }).prefault('10s').describe('Half-life of a single sample in a score'),

@@ -18,8 +18,6 @@ export class Correlation {
   /** The signals that take part, in order, and the inverse of their covariance, row by row. */
   #members: readonly number[] = [];
   #precision = new Float64Array(0);
-  /** `precision · deviations` of the last distance. */
-  #pull = new Float64Array(0);
 
   /** @param most number of signals at most */
   constructor(most: number) {
@@ -63,7 +61,6 @@ export class Correlation {
   invert(members: readonly number[]): void {
     const k = members.length;
     this.#members = members;
-    this.#pull = new Float64Array(k);
     this.#precision = new Float64Array(0);
     if (k === 0) return;
     // The signals’ own rates of learning differ while they warm up, so the matrix can be indefinite for a while.
@@ -75,26 +72,22 @@ export class Correlation {
     }
   }
 
-  /** Mahalanobis distance of the members, squared. */
+  /** Mahalanobis distance of the members, squared. NaN where one has no deviation. */
   distance(deviations: Float64Array): number {
-    const members = this.#members;
-    const k = members.length;
     let all = 0;
-    for (let i = 0; i < k; i++) {
-      let pull = 0;
-      for (let j = 0; j < k; j++) {
-        pull += (this.#precision[i * k + j] as number) * (deviations[members[j] as number] as number);
-      }
-      this.#pull[i] = pull;
-      all += pull * (deviations[members[i] as number] as number);
+    for (let place = 0; place < this.#members.length; place++) {
+      all += this.#pull(place, deviations) * (deviations[this.#members[place] as number] as number);
     }
+    // `Math.max` keeps NaN.
     return Math.max(0, all);
   }
 
-  /** By how much the last distance, squared, would be less without the member at this place. */
-  contribution(place: number): number {
-    const pull = this.#pull[place] as number;
-    return (pull * pull) / (this.#precision[place * this.#members.length + place] as number);
+  /** By how much the distance, squared, would be less without each of the members. */
+  contributions(deviations: Float64Array): number[] {
+    const k = this.#members.length;
+    return this.#members.map((_, place) => {
+      return this.#pull(place, deviations) ** 2 / (this.#precision[place * k + place] as number);
+    });
   }
 
   forget(): void {
@@ -121,7 +114,6 @@ export class Correlation {
     }
     const k = members.length;
     this.#members = members;
-    this.#pull = new Float64Array(k);
     this.#precision = new Float64Array(k * k);
     at = 0;
     for (let i = 0; i < k; i++) {
@@ -129,6 +121,17 @@ export class Correlation {
         this.#precision[i * k + j] = this.#precision[j * k + i] = precision[at++] as number;
       }
     }
+  }
+
+  /** A row of the precision times the deviations. */
+  #pull(place: number, deviations: Float64Array): number {
+    const members = this.#members;
+    const row = place * members.length;
+    let pull = 0;
+    for (let j = 0; j < members.length; j++) {
+      pull += (this.#precision[row + j] as number) * (deviations[members[j] as number] as number);
+    }
+    return pull;
   }
 
   #matrix(ridge: number): Matrix {

@@ -8,23 +8,26 @@ import { type Tuning, UNUSUAL } from './tuning.ts';
 export const MOST_SIGNALS = 32;
 /** Samples after which a new inverse is made. */
 const INVERT_EVERY = 60;
+/** A correlation is worth something after so many independent samples for each signal. */
+const INDEPENDENT = 5;
 /** No single sample counts more, standard deviations. */
 const MOST = 20;
-/** A single sample that is further off is not learnt from. */
-const MOST_LEARNT = 6;
+/** The noise of well-behaved signals is 1. */
+const LEAST_NOISE = 0.5;
 
-/** One signal's part in the score of a machine; all parts are 1 together. */
+/** One signal’s part in the score of a machine; all parts are 1 together. */
 export interface Contributor {
   readonly signal: string;
   readonly share: number;
 }
 
 /**
- * How unusual the signals of a machine are together, in one operating state: Mahalanobis distance of their deviations, by
- * Wilson and Hilferty on the scale of a standard deviation, smoothed, and measured against its own noise.
+ * How unusual the signals of a machine are together, in one operating state: Mahalanobis distance of their smoothed
+ * deviations (a multivariate EWMA chart, Lowry 1992), by Wilson and Hilferty on the scale of a standard deviation, measured
+ * against its own noise.
  *
- * A signal takes part once its correlation with the others has been learnt. While one of them is missing there is no score; when it
- * stays missing for a third of the warm-up it drops out. Whenever the circle changes, the noise is learnt anew.
+ * A signal takes part once its correlation with the others has been learnt. While one of them is missing there is no score;
+ * when it stays missing for a quarter of the warm-up it drops out. Whenever the circle changes, the noise is learnt anew.
  */
 export class MachineModel {
   /** 0 as usual, from 3 on unusual; NaN while it is not known. */
@@ -36,12 +39,9 @@ export class MachineModel {
   readonly #correlation = new Correlation(MOST_SIGNALS);
   /** Samples for which each signal has been missing. */
   readonly #missing = new Float64Array(MOST_SIGNALS);
-  /** Smoothed, by place among the members. */
-  readonly #contributions = new Float64Array(MOST_SIGNALS);
   #sinceInverse = 0;
   /** Samples that the noise was learnt from. */
   #learnt = 0;
-  #smoothed = 0;
   #mean = 0;
   #variance = 0;
   #unusual = 0;
@@ -54,71 +54,63 @@ export class MachineModel {
   /** Takes a sample of the first `size` signals. */
   step(size: number): void {
     this.#gather(size);
-    const now = this.#now();
-    const isUnusual = !Number.isNaN(now) && this.#isUnusual(now);
-    if (!isUnusual && !(now > MOST_LEARNT)) this.#correlation.learn(this.deviations, size, this.#tuning.learn);
-    if (Number.isNaN(now)) this.score = Number.NaN;
+    this.score = Number.NaN;
+    const { members } = this.#correlation;
+    const distance = members.length < 2 ? Number.NaN : this.#correlation.distance(this.deviations);
+    if (!Number.isNaN(distance) && this.#isUnusual(Math.min(MOST, normalOf(distance, members.length)))) return;
+    this.#correlation.learn(this.deviations, size, this.#tuning.learn);
   }
 
   /** The state was left, and has come again. */
   enter(): void {
-    this.#smoothed = this.#mean;
-    this.#contributions.fill(0);
     this.score = Number.NaN;
   }
 
   /** The most first. @param names of the signals, in their order */
   contributors(names: readonly string[]): Contributor[] {
-    const { members } = this.#correlation;
-    const all = this.#contributions.subarray(0, members.length).reduce((sum, part) => sum + part, 0);
+    const parts = this.#correlation.contributions(this.deviations);
+    const all = parts.reduce((sum, part) => sum + part, 0);
     if (!(all > 0)) return [];
-    return members
-      .map((member, place) => ({
-        signal: names[member] as string,
-        share: (this.#contributions[place] as number) / all,
-      }))
+    return this.#correlation.members
+      .map((member, place) => ({ signal: names[member] as string, share: (parts[place] as number) / all }))
       .sort((a, b) => b.share - a.share);
   }
 
   snapshot(size: number): Value {
-    const { members } = this.#correlation;
     return {
-      numbers: [this.#sinceInverse, this.#learnt, this.#smoothed, this.#mean, this.#variance, this.#unusual],
-      score: Number.isNaN(this.score) ? null : this.score,
+      numbers: [this.#sinceInverse, this.#learnt, this.#mean, this.#variance, this.#unusual],
+      score: orNull(this.score),
       limit: this.#limit.snapshot(),
       missing: [...this.#missing.subarray(0, size)],
-      contributions: [...this.#contributions.subarray(0, members.length)],
+      deviations: Array.from(this.deviations.subarray(0, size), orNull),
       correlation: this.#correlation.snapshot(size),
     };
   }
 
   restore(snapshot: Value): void {
-    const { numbers, score, limit, missing, contributions, correlation } = snapshot as unknown as Kept;
-    [this.#sinceInverse, this.#learnt, this.#smoothed, this.#mean, this.#variance, this.#unusual] = numbers;
+    const { numbers, score, limit, missing, deviations, correlation } = snapshot as unknown as Kept;
+    [this.#sinceInverse, this.#learnt, this.#mean, this.#variance, this.#unusual] = numbers;
     this.score = score ?? Number.NaN;
     this.#limit.restore(limit);
     this.#missing.set(missing);
-    this.#contributions.set(contributions);
+    this.deviations.set(deviations.map((deviation) => deviation ?? Number.NaN));
     this.#correlation.restore(correlation);
   }
 
   /** Sees who takes part. */
   #gather(size: number): void {
-    const { phase } = this.#tuning;
     const { members } = this.#correlation;
     let [isOther, place] = [false, 0];
     for (let i = 0; i < size; i++) {
-      const isMissing = Number.isNaN(this.deviations[i]);
-      this.#missing[i] = isMissing ? (this.#missing[i] as number) + 1 : 0;
+      this.#missing[i] = Number.isNaN(this.deviations[i]) ? (this.#missing[i] as number) + 1 : 0;
       const isMember = members[place] === i;
       if (isMember) place++;
-      if (isMember !== this.#belongs(i, isMember, phase)) isOther = true;
+      if (isMember !== this.#belongs(i, isMember, size)) isOther = true;
     }
     this.#sinceInverse++;
     if (isOther) {
       const signals = Array.from({ length: size }, (_, i) => i);
-      const circle = signals.filter((i) => this.#belongs(i, members.includes(i), phase));
-      this.#correlation.invert(circle);
+      this.#correlation.invert(signals.filter((i) => this.#belongs(i, members.includes(i), size)));
       this.#forgetNoise();
     } else if (members.length > 0 && this.#sinceInverse >= INVERT_EVERY) {
       this.#correlation.invert(members);
@@ -126,32 +118,19 @@ export class MachineModel {
     }
   }
 
-  #belongs(signal: number, isMember: boolean, phase: number): boolean {
+  #belongs(signal: number, isMember: boolean, size: number): boolean {
+    const { phase, smooth } = this.#tuning;
     if (isMember) return (this.#missing[signal] as number) <= phase;
-    return this.#missing[signal] === 0 && this.#correlation.countOf(signal) >= phase;
+    const enough = Math.max(phase, (INDEPENDENT * size) / smooth);
+    return this.#missing[signal] === 0 && this.#correlation.countOf(signal) >= enough;
   }
 
-  /** Standard deviations that this sample is off; NaN where that is not known. */
-  #now(): number {
-    const { members } = this.#correlation;
-    if (members.length < 2) return Number.NaN;
-    const distance = this.#correlation.distance(this.deviations);
-    if (Number.isNaN(distance)) return Number.NaN;
-    const { smooth } = this.#tuning;
-    for (let place = 0; place < members.length; place++) {
-      const old = this.#contributions[place] as number;
-      this.#contributions[place] = old + (this.#correlation.contribution(place) - old) * smooth;
-    }
-    return Math.min(MOST, normalOf(distance, members.length));
-  }
-
-  /** Scores the sample. An unusual one must not be learnt. */
-  #isUnusual(now: number): boolean {
-    const { smooth, phase, learn, noise, drift } = this.#tuning;
-    this.#smoothed += (now - this.#smoothed) * smooth;
+  /** Scores a sample that is so many standard deviations off. An unusual one must not be learnt. */
+  #isUnusual(off: number): boolean {
+    const { phase, learn, drift } = this.#tuning;
     if (this.#learnt >= phase) {
-      const deviations = (this.#smoothed - this.#mean) / Math.max(Math.sqrt(this.#variance), noise / 2);
-      this.score = this.#limit.score(Math.max(0, deviations));
+      const noise = Math.max(Math.sqrt(this.#variance), LEAST_NOISE);
+      this.score = this.#limit.score(Math.max(0, (off - this.#mean) / noise));
       if (this.score >= UNUSUAL) {
         this.#unusual++;
         if (this.#unusual > Math.min(drift, this.#learnt)) this.#forget();
@@ -161,29 +140,32 @@ export class MachineModel {
     }
     this.#learnt++;
     const weight = Math.max(learn, 1 / this.#learnt);
-    const deviation = this.#smoothed - this.#mean;
+    const deviation = off - this.#mean;
     this.#mean += deviation * weight;
     this.#variance = (1 - weight) * (this.#variance + deviation * deviation * weight);
     return false;
   }
 
   #forgetNoise(): void {
-    this.#sinceInverse = this.#learnt = this.#smoothed = this.#mean = this.#variance = this.#unusual = 0;
-    this.#contributions.fill(0);
-    this.score = Number.NaN;
+    this.#sinceInverse = this.#learnt = this.#mean = this.#variance = this.#unusual = 0;
   }
 
   #forget(): void {
     this.#forgetNoise();
+    this.score = Number.NaN;
     this.#correlation.forget();
   }
 }
 
+function orNull(number: number): number | null {
+  return Number.isNaN(number) ? null : number;
+}
+
 interface Kept {
-  readonly numbers: readonly [number, number, number, number, number, number];
+  readonly numbers: readonly [number, number, number, number, number];
   readonly score: number | null;
   readonly limit: Value;
   readonly missing: readonly number[];
-  readonly contributions: readonly number[];
+  readonly deviations: readonly (number | null)[];
   readonly correlation: Value;
 }

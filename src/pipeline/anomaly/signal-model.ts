@@ -36,9 +36,9 @@ export class SignalModel {
     this.#noise = tuning.noise ** 2;
   }
 
-  /** @returns standard deviations from the level, at most 20 to either side; NaN while the level is not known */
+  /** @returns the smoothed deviation in multiples of its noise, of either sign; NaN while that is not known */
   step(value: number): number {
-    const { phase, learn, smooth } = this.#tuning;
+    const { phase, learn, smooth, noise } = this.#tuning;
     const x = Math.max(-LARGEST, Math.min(LARGEST, value));
     if (this.#learnt < phase) {
       this.score = Number.NaN;
@@ -49,15 +49,16 @@ export class SignalModel {
     const z = clip((x - this.#level) / spread, MOST);
     this.#smoothed += (z - this.#smoothed) * smooth;
     const weight = Math.max(learn, 1 / (this.#learnt + 1));
+    let deviation = Number.NaN;
     if (this.#learnt < 2 * phase) {
       this.#noise += (this.#smoothed ** 2 - this.#noise) / (this.#learnt - phase + 1);
-    } else if (this.#isUnusual()) {
-      return z;
     } else {
+      deviation = this.#smoothed / Math.max(Math.sqrt(this.#noise), noise / 2);
+      if (this.#isUnusual(Math.abs(deviation))) return deviation;
       this.#noise += (this.#smoothed ** 2 - this.#noise) * weight;
     }
     this.#learn(clip(z, MOST_LEARNT) * spread, weight);
-    return z;
+    return deviation;
   }
 
   /** The state was left, and has come again. */
@@ -85,9 +86,9 @@ export class SignalModel {
   }
 
   /** Scores the sample. An unusual one must not be learnt. */
-  #isUnusual(): boolean {
-    const { noise, drift } = this.#tuning;
-    this.score = this.#limit.score(Math.abs(this.#smoothed) / Math.max(Math.sqrt(this.#noise), noise / 2));
+  #isUnusual(deviation: number): boolean {
+    const { drift } = this.#tuning;
+    this.score = this.#limit.score(deviation);
     if (this.score < UNUSUAL) {
       if (this.#unusual > 0) this.#unusual--;
       return false;

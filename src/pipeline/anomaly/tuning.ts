@@ -8,7 +8,7 @@ export interface AnomalySettings {
   readonly state: string;
   /** How long a value takes to count half. */
   readonly halfLife: number;
-  /** Time in a state before the machine is scored there; its signals are after two thirds of it. */
+  /** Time in a state before the machine is scored there; its signals are after half of it. */
   readonly warmUp: number;
   /** Time after a change of state in which nothing is scored or learnt. */
   readonly settle: number;
@@ -41,7 +41,7 @@ export interface Tuning {
   /** Weight of a sample in what is learnt, and in a score. */
   readonly learn: number;
   readonly smooth: number;
-  /** Samples in each of the three parts of a warm-up: level and spread, correlation and noise of a score, noise of the machine’s. */
+  /** Samples in each of the four parts of a warm-up: level of a signal, its noise, its correlations, noise of all together. */
   readonly phase: number;
   /** Unusual samples that make a new normal. */
   readonly drift: number;
@@ -65,7 +65,7 @@ export function tuningOf(settings: AnomalySettings): Tuning {
   return {
     learn: Math.min(MOST_WEIGHT, 1 - 2 ** -(sample / halfLife)),
     smooth: lambda,
-    phase: Math.max(LEAST_SAMPLES, samplesOf(warmUp / 3)),
+    phase: Math.max(LEAST_SAMPLES, samplesOf(warmUp / 4)),
     drift: samplesOf(drift),
     noise: Math.sqrt(lambda / (2 - lambda)),
     // A smoothed score has about `lambda` independent values a sample; the highest of n normal ones is near √(2 ln n).
