@@ -36,8 +36,11 @@ export class SignalModel {
     this.#noise = tuning.noise ** 2;
   }
 
-  /** @returns the smoothed deviation in multiples of its noise, of either sign; NaN while that is not known */
-  step(value: number): number {
+  /**
+   * @param isHeld what is known already must stay as it is
+   * @returns the smoothed deviation in multiples of its noise, of either sign; NaN while that is not known
+   */
+  step(value: number, isHeld: boolean): number {
     const { phase, learn, smooth, noise } = this.#tuning;
     const x = Math.max(-LARGEST, Math.min(LARGEST, value));
     if (this.#learnt < phase) {
@@ -54,7 +57,7 @@ export class SignalModel {
       this.#noise += (this.#smoothed ** 2 - this.#noise) / (this.#learnt - phase + 1);
     } else {
       deviation = this.#smoothed / Math.max(Math.sqrt(this.#noise), noise / 2);
-      if (this.#isUnusual(Math.abs(deviation))) return deviation;
+      if (this.#isUnusual(Math.abs(deviation)) || isHeld) return deviation;
       this.#noise += (this.#smoothed ** 2 - this.#noise) * weight;
     }
     this.#learn(clip(z, MOST_LEARNT) * spread, weight);

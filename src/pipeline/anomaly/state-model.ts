@@ -2,7 +2,7 @@ import type { Value } from '../../observation.ts';
 import { MachineModel } from './machine-model.ts';
 import type { SignalSample } from './sample.ts';
 import { SignalModel } from './signal-model.ts';
-import type { Tuning } from './tuning.ts';
+import { type Tuning, UNUSUAL } from './tuning.ts';
 
 /** All that is usual in one operating state of a machine. */
 export class StateModel {
@@ -18,11 +18,13 @@ export class StateModel {
   /** Takes what the signals are at the end of a sample. @param together how many of them make up the machine’s score */
   step(samples: readonly SignalSample[], together: number): void {
     const { deviations } = this.machine;
+    // A fault that only all signals together show must not be learnt by each of them.
+    const isUnusual = this.machine.score >= UNUSUAL;
     for (let i = 0; i < samples.length; i++) {
       const sample = samples[i] as SignalSample;
       const model = this.#modelOf(i);
       const value = sample.take();
-      const deviation = Number.isNaN(value) ? Number.NaN : model.step(value);
+      const deviation = Number.isNaN(value) ? Number.NaN : model.step(value, isUnusual && sample.place >= 0);
       if (Number.isNaN(value)) model.score = Number.NaN;
       if (sample.place >= 0) deviations[sample.place] = deviation;
     }
