@@ -11,7 +11,7 @@ interface Case {
   readonly culprit: Signal;
   /** Within this many seconds of running. */
   readonly found: number;
-  /** The signal’s own score does not find it within 15 min. */
+  /** The signal’s own score does not find it in that time. */
   readonly isOnlyTogether: boolean;
 }
 
@@ -88,7 +88,7 @@ for (const { name, fault, culprit, found, isOnlyTogether } of CASES) {
       delays.push(`${delay} s (${alone} s by ${culprit} alone)`);
       t.ok(delay <= found, `seed ${seed}: after ${delay} s`);
       t.equal(top, culprit, `seed ${seed}`);
-      if (isOnlyTogether) t.equal(alone, Number.POSITIVE_INFINITY, `seed ${seed}: only the machine’s score finds it`);
+      if (isOnlyTogether) t.ok(alone > found, `seed ${seed}: only the machine’s score finds it`);
     }
     t.comment(delays.join(', '));
   });
