@@ -3,7 +3,7 @@ import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import type { Archive } from './archive.ts';
 import { decodeBody } from './codec.ts';
 import { isStream } from './database.ts';
-import { type BatchRow, LANE_CODES, type NumberingRow } from './statements.ts';
+import { type BatchRow, LANE_CODES, LOCAL_STREAM, type NumberingRow } from './statements.ts';
 
 export interface VerifyOptions {
   /** Leaves out whether SQLite's indices agree with their tables. */
@@ -85,7 +85,8 @@ function observationsIn(kind: Kind, payload: unknown): number {
 
 function* numberingProblems(row: NumberingRow, archive: Archive): Generator<string> {
   const name = `${row.machine} ${row.kind}`;
-  if (!isName(row.machine) || !KINDS.includes(row.kind) || !isStream(row.stream)) yield `${name}: the name is damaged`;
+  const hasStream = isStream(row.stream) || row.stream === LOCAL_STREAM;
+  if (!isName(row.machine) || !KINDS.includes(row.kind) || !hasStream) yield `${name}: the name is damaged`;
   const given = row.nextSeq - 1;
   if (row.distinct !== row.kept) yield `${name}: ${row.kept - row.distinct} seqs were given twice`;
   if (row.highest !== null && row.highest > given) yield `${name}: seq ${row.highest} was never given out`;

@@ -98,6 +98,8 @@ t.test(
       }
     })();
     await ready.promise;
+    // What goes out before it is there would be missing to it.
+    await until('the other consumer receives', () => verifying.output.stderr.includes('receiving'));
     const gateway = runGateway(file);
     t.teardown(() => gateway.child.kill('SIGKILL'));
     const produced = SECONDS * PER_SECOND * MACHINES.length;

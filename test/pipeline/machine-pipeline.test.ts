@@ -156,7 +156,7 @@ t.test(
       steady: { now: () => 0 },
       whenFull: () => 'pause',
       clockQuality: () => quality,
-    ...PARTS,
+      ...PARTS,
     });
     await pipeline.accept({ observations: [observe(1)], origin }, signal);
     await pipeline.accept({ observations: [observe(2)] }, signal);
