@@ -10,7 +10,7 @@ import type { Log } from '../log.ts';
 import type { MachineEvent, Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { whenFullOf } from '../outbox/outbox.ts';
-import { Engines } from '../pipeline/engines.ts';
+import { type EngineSettings, Engines } from '../pipeline/engines.ts';
 import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
 import { warmUp } from '../pipeline/warm-up.ts';
 import { budgetOf } from './budget.ts';
@@ -60,7 +60,10 @@ export class Machines {
     const { outbox, clock, rules } = this.#options;
     // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
     await Promise.allSettled(configs.map((machine) => this.#loadDriver(machine)));
-    const all = configs.map(({ id, labels }) => new Engines({ machine: id, labels, rules: rules().rules }));
+    const all = configs.map(
+      ({ id, labels }) =>
+        new Engines({ machine: id, labels, ...settingsOf(this.#options.config()), rules: rules().rules }),
+    );
     const warmed = await warmUp(all, outbox, clock.steady.now());
     for (const [i, config] of configs.entries()) await this.#startMachine(config, all[i] as Engines);
     this.#readers = this.#findReaders();
@@ -153,6 +156,11 @@ export class Machines {
     }
     return readers;
   }
+}
+
+/** What the config wants to be computed, beside rules. */
+function settingsOf({ features, rollups, oee, anomaly }: Config): Omit<EngineSettings, 'rules'> {
+  return { features, rollups, oee, anomaly };
 }
 
 /** In the place of a driver that could not be loaded: the supervisor tells why, and no other machine suffers. */

@@ -16,7 +16,7 @@ export interface ConfigChange {
 }
 
 /** What machines are computed by. */
-const COMPUTED = ['alerts'] as const satisfies readonly (keyof Config)[];
+const COMPUTED = ['alerts', 'features', 'rollups', 'oee', 'anomaly'] as const satisfies readonly (keyof Config)[];
 
 /** Compares two loaded configs. The order of machines and keys does not matter; secrets are compared by their text. */
 export function diffConfig(before: Config, after: Config): ConfigChange {

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../wire/contract.ts';
 import { alertsSchema } from './alerts.ts';
+import { anomalySchema } from './anomaly.ts';
 import { channelsSchema } from './channels.ts';
+import { featuresSchema } from './features.ts';
+import { oeeSchema } from './oee.ts';
+import { rollupsSchema } from './rollups.ts';
 import { filePath, folderPath, secret } from './secrets.ts';
 import { duration, size } from './units.ts';
 
@@ -199,6 +203,10 @@ export function configSchema(drivers: Drivers) {
     buffer: buffer.prefault({}),
     alerts: alertsSchema.default([]),
     channels: channelsSchema.default({}),
+    features: featuresSchema.optional(),
+    rollups: rollupsSchema.optional(),
+    oee: oeeSchema.default([]),
+    anomaly: anomalySchema.optional(),
     log: log.prefault({}),
   });
 }
@@ -221,5 +229,9 @@ export interface Config {
   readonly buffer: BufferConfig;
   readonly alerts: z.output<typeof alertsSchema>;
   readonly channels: z.output<typeof channelsSchema>;
+  readonly features?: z.output<typeof featuresSchema> | undefined;
+  readonly rollups?: z.output<typeof rollupsSchema> | undefined;
+  readonly oee: z.output<typeof oeeSchema>;
+  readonly anomaly?: z.output<typeof anomalySchema> | undefined;
   readonly log: LogConfig;
 }

@@ -1,10 +1,15 @@
 import type { Value } from '../observation.ts';
 import type { Outbox, StoredBatch } from './outbox.ts';
 
+/** Stream of what is kept as history and never sent. */
+export const LOCAL_STREAM = 'local';
+
 /** What a machine's engines knew, and when: everything up to the batch `after` is in it. */
 export interface MachineState {
   readonly state: Value;
   readonly after: number;
+  /** When it was committed, by the steady clock. */
+  readonly savedAt: number;
 }
 
 /** A range of batches. */

@@ -71,7 +71,12 @@ const MIGRATIONS: readonly string[] = [
   `,
   `
   -- What a machine's engines knew when the batch after_id was stored.
-  CREATE TABLE states (machine TEXT PRIMARY KEY, after_id INTEGER NOT NULL, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE states (
+    machine  TEXT PRIMARY KEY,
+    after_id INTEGER NOT NULL,
+    saved_at INTEGER NOT NULL,
+    state    BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
 
   -- What is to be told to people, by channel. Rows go when it is told, or given up.
   CREATE TABLE notices (

@@ -1,13 +1,11 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../wire/contract.ts';
 import { damage } from './disk-faults.ts';
+import { LOCAL_STREAM } from './local.ts';
 import type { Lane } from './outbox.ts';
 
 /** Lanes as they are stored. A code is never given another meaning. */
 export const LANE_CODES = { alert: 0, live: 1 } as const satisfies Record<Lane, number>;
-
-/** Stream of what is kept as history and never sent. */
-export const LOCAL_STREAM = 'local';
 
 const LANE_OF = new Map<number, Lane>(Object.entries(LANE_CODES).map(([lane, code]) => [code, lane as Lane]));
 
@@ -200,12 +198,12 @@ export function writerStatements(db: Database) {
     idBefore: db
       .prepare('SELECT coalesce((SELECT id FROM batches WHERE stored_at < ? ORDER BY id DESC LIMIT 1), 0)')
       .pluck() as Statement<[time: number], number>,
-    saveState: one<[machine: string, afterId: number, state: Buffer]>(
-      `INSERT INTO states VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET after_id = excluded.after_id, state = excluded.state`,
+    saveState: one<[machine: string, afterId: number, now: number, state: Buffer]>(
+      `INSERT INTO states VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET after_id = excluded.after_id, saved_at = excluded.saved_at, state = excluded.state`,
     ),
-    state: row<[machine: string], { after: number; state: Buffer }>(
-      'SELECT after_id AS after, state FROM states WHERE machine = ?',
+    state: row<[machine: string], { after: number; savedAt: number; state: Buffer }>(
+      'SELECT after_id AS after, saved_at AS savedAt, state FROM states WHERE machine = ?',
     ),
     insertNotice: one<[channel: string, body: string, now: number, now: number]>(
       'INSERT INTO notices (channel, body, created_at, due_at, tries) VALUES (?, ?, ?, ?, 0)',

@@ -9,7 +9,7 @@ import { ClockRepair, type Repaired } from './clock-repair.ts';
 import { decodeBody, encodeBody } from './codec.ts';
 import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
 import { asDamage, damage, openFault } from './disk-faults.ts';
-import type { HistoryRange, MachineState, StoredNotice } from './local.ts';
+import { type HistoryRange, LOCAL_STREAM, type MachineState, type StoredNotice } from './local.ts';
 import {
   type Append,
   type Budget,
@@ -39,7 +39,6 @@ import { replacement, split } from './split.ts';
 import {
   type BatchRow,
   LANE_CODES,
-  LOCAL_STREAM,
   laneOf,
   type RunRow,
   type WriterStatements,
@@ -302,7 +301,7 @@ export class Store {
   /** See `Outbox.state`. */
   state(machine: string): MachineState | undefined {
     const row = this.#sql.state.get(machine);
-    return row && { after: row.after, state: JSON.parse(decodeBody(row.state)) };
+    return row && { ...row, state: JSON.parse(decodeBody(row.state)) };
   }
 
   /** See `Outbox.idBefore`. */
@@ -436,7 +435,7 @@ export class Store {
     }
     if (append.state !== undefined) {
       const { machine, state } = append.state;
-      this.#sql.saveState.run(machine, books.nextId - 1, encodeBody(JSON.stringify(state)));
+      this.#sql.saveState.run(machine, books.nextId - 1, now, encodeBody(JSON.stringify(state)));
     }
     for (const { channel, body } of append.notices ?? []) {
       this.#sql.insertNotice.run(channel, body, now, now);

@@ -3,7 +3,8 @@ import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import type { Archive } from './archive.ts';
 import { decodeBody } from './codec.ts';
 import { isStream } from './database.ts';
-import { type BatchRow, LANE_CODES, LOCAL_STREAM, type NumberingRow } from './statements.ts';
+import { LOCAL_STREAM } from './local.ts';
+import { type BatchRow, LANE_CODES, type NumberingRow } from './statements.ts';
 
 export interface VerifyOptions {
   /** Leaves out whether SQLite's indices agree with their tables. */

@@ -46,6 +46,8 @@ export interface MachinePipelineOptions {
 export class MachinePipeline {
   readonly #options: MachinePipelineOptions;
   readonly #batcher = new TelemetryBatcher();
+  /** What is not sent as it is. */
+  readonly #local = new TelemetryBatcher();
   readonly #units = new Map<string, string>();
   #events: MachineEvent[] = [];
   /** Of the clock that stamped what waits in the batcher, and in `#events`; undefined: the machine's own. */
@@ -56,23 +58,24 @@ export class MachinePipeline {
   #notices: NewNotice[] = [];
   #cursor: Cursor | undefined;
   #appendedAt = 0;
-  #stateAt: number;
+  /** None is known: the first goes out with the first data. */
+  #stateAt = Number.NEGATIVE_INFINITY;
   #isAheadTold = false;
   readonly #pending = new Set<Promise<void>>();
 
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
-    this.#stateAt = options.steady.now();
   }
 
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
   async accept(reading: Reading, signal: AbortSignal): Promise<void> {
     for (const event of reading.events ?? []) this.#note(event, reading.origin);
     if (reading.origin !== this.#origin) this.#sealTelemetry();
+    if (reading.origin !== this.#origin) this.#sealLocal();
     this.#origin = reading.origin;
     this.#observe(reading.observations);
     this.#cursor = reading.cursor ?? this.#cursor;
-    const isAlert = this.#derive(this.#options.engines.take());
+    const isAlert = this.#derive(this.#take());
     if (isAlert || this.#sealed.length > 0) this.#append();
     while (this.#pending.size >= MAX_PENDING_APPENDS) await untilAborted(Promise.race(this.#pending), signal);
     const { outbox, whenFull } = this.#options;
@@ -81,22 +84,23 @@ export class MachinePipeline {
 
   /** Takes what another machine has observed, for the rules that read it. */
   observeOther(machine: string, observation: Observation): void {
-    this.#options.engines.observeOther(machine, observation);
-    this.emit(this.#options.engines.take());
+    const { engines, steady } = this.#options;
+    engines.observeOther(machine, observation, steady.now());
+    this.emit(this.#take());
   }
 
   /** Lets event time go on where nothing is observed. */
   advance(): void {
     const { engines, steady } = this.#options;
     engines.advance(steady.now());
-    this.emit(engines.take());
+    this.emit(this.#take());
   }
 
   /** Somebody has seen the alert of a rule. Whether there was one. */
   acknowledge(rule: string, by: string): boolean {
     const { engines, steady } = this.#options;
     const found = engines.acknowledge(rule, steady.now(), by);
-    this.emit(engines.take());
+    this.emit(this.#take());
     return found;
   }
 
@@ -109,16 +113,40 @@ export class MachinePipeline {
     const { engines, observed, steady, clock } = this.#options;
     const [now, wall] = [steady.now(), clock.now()];
     for (const observation of observations) {
-      this.#batcher.add(observation);
-      if (!engines.isIdle && !engines.observe(observation, now, wall)) this.#tellAhead(observation);
+      if (engines.isIdle) this.#add(observation);
+      else this.#compute(observation, now, wall);
       observed(observation);
-      if (this.#batcher.full) this.#sealTelemetry();
     }
   }
 
+  #compute(observation: Observation, now: number, wall: number): void {
+    const { engines } = this.#options;
+    const sent: Observation[] = [];
+    engines.reduce(observation, sent);
+    for (const one of sent) this.#add(one);
+    if (!engines.isRaw(observation.signal)) {
+      this.#local.add(observation);
+      if (this.#local.full) this.#sealLocal();
+    }
+    if (!engines.observe(observation, now, wall)) this.#tellAhead(observation);
+  }
+
+  #add(observation: Observation): void {
+    this.#batcher.add(observation);
+    if (this.#batcher.full) this.#sealTelemetry();
+  }
+
+  #take(): Derived {
+    return this.#options.engines.take((signal) => this.#units.get(signal));
+  }
+
   /** Whether there are alerts among it. */
-  #derive({ observations, transitions }: Derived): boolean {
-    for (const observation of observations) this.#batcher.add(observation);
+  #derive({ observations, transitions, rollups, events }: Derived): boolean {
+    for (const observation of observations) this.#add(observation);
+    for (const event of events) this.#note(event, this.#origin);
+    for (const { t0, count, rollups: body } of rollups) {
+      this.#sealed.push(this.#batch('rollup', { t0, count, body: JSON.stringify(body) }, this.#origin));
+    }
     const sealed = sealAlerts(transitions);
     if (sealed === undefined) return false;
     const { channelsOf, source, log } = this.#options;
@@ -158,13 +186,17 @@ export class MachinePipeline {
 
   /** Hands over what has come since the last flush. A cursor that moved without data waits for up to ten seconds. */
   flush(): void {
-    const idle = this.#batcher.count === 0 && this.#events.length === 0 && this.#sealed.length === 0;
+    const idle =
+      this.#batcher.count + this.#local.count === 0 && this.#events.length === 0 && this.#sealed.length === 0;
     if (idle && this.#options.steady.now() - this.#appendedAt < IDLE_CURSOR_MS) return;
     this.#append();
   }
 
   /** Hands over everything and resolves when it is durable; rejects when the outbox is gone. */
   async drain(): Promise<void> {
+    const waiting: Observation[] = [];
+    this.#options.engines.flush(waiting);
+    for (const observation of waiting) this.#add(observation);
     this.#append(true);
     await Promise.all(this.#pending);
   }
@@ -172,6 +204,11 @@ export class MachinePipeline {
   #sealTelemetry(): void {
     const sealed = this.#batcher.seal((signal) => this.#units.get(signal));
     if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed, this.#origin));
+  }
+
+  #sealLocal(): void {
+    const sealed = this.#local.seal((signal) => this.#units.get(signal));
+    if (sealed !== undefined) this.#sealed.push({ ...this.#batch('telemetry', sealed, this.#origin), local: true });
   }
 
   #sealEvents(): void {
@@ -182,6 +219,7 @@ export class MachinePipeline {
   #append(isLast = false): void {
     // A reading's tail may still be in the batcher: the cursor may only go out with it.
     if (this.#batcher.count > 0) this.#sealTelemetry();
+    this.#sealLocal();
     this.#sealEvents();
     // Events first: a consumer learns what a signal is before its values come.
     const batches = this.#sealed.toSorted((a, b) => Number(b.kind === 'event') - Number(a.kind === 'event'));

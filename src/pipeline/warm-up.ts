@@ -1,8 +1,9 @@
 import type { Observation, Quality, Value } from '../observation.ts';
 import { decodeBody } from '../outbox/codec.ts';
 import type { LocalHistory } from '../outbox/local.ts';
+import { LOCAL_STREAM } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
-import type { Derived, Engines } from './engines.ts';
+import { type Derived, type Engines, isDerived } from './engines.ts';
 
 const PAGE_BATCHES = 500;
 const PAGE_BYTES = 4 * 2 ** 20;
@@ -14,6 +15,15 @@ export interface Warmed {
   readonly derived: Derived;
 }
 
+interface Standing {
+  readonly engines: Engines;
+  /** Batches up to this one are in its state. */
+  readonly after: number;
+  isSettled: boolean;
+  /** Batches that were stored at once, as far as they were read. */
+  waiting: StoredBatch[];
+}
+
 /**
  * Brings engines to where they were: their last durable state, the history that they look back on, and what was stored
  * since. What came of that was stored with it, so it is not told again.
@@ -21,15 +31,15 @@ export interface Warmed {
  */
 export async function warmUp(all: readonly Engines[], outbox: LocalHistory, now: number): Promise<readonly Warmed[]> {
   const busy = all.filter((engines) => !engines.isIdle);
-  const from = new Map<string, { engines: Engines; after: number }>();
+  const from = new Map<string, Standing>();
   const warmed: Warmed[] = [];
-  let begin = await outbox.idBefore(now - Math.max(0, ...busy.map(({ history }) => history)));
+  let begin = Number.MAX_SAFE_INTEGER;
   for (const engines of busy) {
     const known = await outbox.state(engines.machine);
     if (known !== undefined) engines.restore(known.state);
     const after = known?.after ?? Number.MAX_SAFE_INTEGER;
-    begin = Math.min(begin, after);
-    from.set(engines.machine, { engines, after });
+    begin = Math.min(begin, after, await outbox.idBefore((known?.savedAt ?? now) - engines.history));
+    from.set(engines.machine, { engines, after, isSettled: false, waiting: [] });
     warmed.push({ engines, derived: engines.take() });
   }
   // One pass for all machines: their batches lie mixed.
@@ -40,20 +50,48 @@ export async function warmUp(all: readonly Engines[], outbox: LocalHistory, now:
     after = last.id;
     for (const batch of page) replay(batch, from.get(batch.machine), now);
   }
-  for (const { engines } of warmed) {
+  for (const standing of from.values()) {
+    const { engines } = standing;
+    replayWaiting(standing, now);
+    if (!standing.isSettled) engines.settle();
     engines.take();
     engines.started(now);
   }
   return warmed;
 }
 
-function replay(batch: StoredBatch, to: { engines: Engines; after: number } | undefined, now: number): void {
+/** Takes a batch; what was stored at once is put in the order of time together. */
+function replay(batch: StoredBatch, to: Standing | undefined, now: number): void {
   if (to === undefined) return;
-  for (const observation of observationsIn(batch)) {
-    if (to.engines.isDerived(observation.signal)) continue;
-    if (batch.id <= to.after) to.engines.warm(observation);
-    else to.engines.observe(observation, now, Number.POSITIVE_INFINITY);
+  const [first] = to.waiting;
+  const belongs = first?.storedAt === batch.storedAt && first.id <= to.after === batch.id <= to.after;
+  if (first !== undefined && !belongs) replayWaiting(to, now);
+  to.waiting.push(batch);
+}
+
+function replayWaiting(to: Standing, now: number): void {
+  const { engines, waiting } = to;
+  const isHistory = (waiting[0]?.id ?? 0) <= to.after;
+  if (!isHistory && !to.isSettled) {
+    engines.settle();
+    to.isSettled = true;
   }
+  const observations = waiting.flatMap((batch) =>
+    observationsIn(batch).filter(({ signal }) =>
+      // What was held back is in the local history, and only there is all of it.
+      isDerived(signal) ? isHistory : engines.isRaw(signal) !== (batch.stream === LOCAL_STREAM),
+    ),
+  );
+  to.waiting = [];
+  for (const observation of observations.sort((a, b) => a.t - b.t || a.ns - b.ns)) {
+    if (isHistory) engines.warm(observation);
+    else {
+      engines.reduce(observation, []);
+      engines.observe(observation, now, Number.POSITIVE_INFINITY);
+    }
+  }
+  // What is made of it is made as it was then, and not kept.
+  if (!isHistory) engines.take();
 }
 
 interface Columns {
@@ -62,7 +100,7 @@ interface Columns {
   readonly q?: readonly Quality[];
 }
 
-/** In the order of their times: that of the columns of different signals is not kept. Nothing of a body that is damaged. */
+/** Signal by signal. Nothing of a body that is damaged. */
 function observationsIn({ t0, body }: StoredBatch): Observation[] {
   let signals: Record<string, Columns>;
   try {
@@ -71,12 +109,11 @@ function observationsIn({ t0, body }: StoredBatch): Observation[] {
     // `buffer verify` tells of it, and the forwarder where it is still to be sent.
     return [];
   }
-  const observations = Object.entries(signals).flatMap(([signal, { t, v, q }]) =>
+  return Object.entries(signals).flatMap(([signal, { t, v, q }]) =>
     t.map((offset, i): Observation => {
       const nanoseconds = Math.round(offset * 1e6);
       const ms = Math.floor(nanoseconds / 1e6);
       return { signal, t: t0 + ms, ns: nanoseconds - ms * 1e6, v: v[i] ?? null, q: q?.[i] ?? 'good' };
     }),
   );
-  return observations.sort((a, b) => a.t - b.t || a.ns - b.ns);
 }

@@ -259,6 +259,7 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
     },
     alerts: [],
     channels: {},
+    oee: [],
     log: { level: 'info', format: 'auto' },
   });
 });

@@ -21,11 +21,11 @@ t.test('what engines know becomes durable with the batches that it follows from'
   await outbox.close();
   outbox = await open(dataDir);
   const known = await outbox.state('m1');
-  t.same(known, { state: { sum: 3 }, after: 2 });
+  t.same(known, { state: { sum: 3 }, after: 2, savedAt: clock.time });
   const rest = await outbox.telemetry({ machine: 'm1', after: known?.after ?? 0 }, ...LIMITS);
   t.same(rest.map(valuesOf), [[3]]);
   await outbox.append({ batches: [], state: { machine: 'm1', state: { sum: 6 } } });
-  t.same(await outbox.state('m1'), { state: { sum: 6 }, after: 3 });
+  t.match(await outbox.state('m1'), { state: { sum: 6 }, after: 3 });
   await outbox.close();
 });
 

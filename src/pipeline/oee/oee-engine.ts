@@ -1,4 +1,4 @@
-import type { Observation, Value } from '../../observation.ts';
+import type { Notice, Observation, Value } from '../../observation.ts';
 import type { OrderedSink } from '../statistics/event-order.ts';
 import { fits, stateName } from '../statistics/names.ts';
 import { Calendar, type Plan, type Shift } from './calendar.ts';
@@ -232,4 +232,22 @@ interface Kept {
   readonly counters: Readonly<Record<string, Value>>;
   readonly open: Readonly<Partial<Record<Kind, Open>>>;
   readonly downtime: Value;
+}
+
+/** What people are told of periods and downtimes that are over: a notice for each shift, day and downtime. Pure. */
+export function eventsOf(periods: readonly OeePeriod[], downtimes: readonly Downtime[]): Notice[] {
+  const told = periods
+    .filter(({ kind }) => kind !== 'hour')
+    .map((period): Notice => {
+      const { kind, name, oee, to } = period;
+      const what = name === undefined ? kind : `${kind} ${name}`;
+      const message = `${what}: OEE ${oee === null ? 'unknown' : `${Math.round(oee * 100)} %`}`;
+      return { type: 'notice', t: to, code: `oee-${kind}`, message, detail: { ...period } };
+    });
+  const down = downtimes.map((downtime): Notice => {
+    const why = downtime.alarms.length === 0 ? '' : `: ${downtime.alarms.join(', ')}`;
+    const message = `down for ${Math.round(downtime.duration)} s${why}`;
+    return { type: 'notice', t: downtime.to, code: 'downtime', message, detail: { ...downtime } };
+  });
+  return [...told, ...down];
 }

@@ -27,6 +27,11 @@ export class Reducer {
     else if (choice !== 'held back') choice.observe(observation, out);
   }
 
+  /** Whether all observations of a signal are sent. */
+  isRaw(signal: string): boolean {
+    return this.#choiceOf(signal) === 'raw';
+  }
+
   /** Whether rollups of a signal are sent. */
   sendsRollups(signal: string): boolean {
     return this.#entries.find(({ fits }) => fits(signal))?.settings.send !== 'none';
