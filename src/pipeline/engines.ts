@@ -171,7 +171,11 @@ export class Engines {
   take(unitOf: (signal: string) => string | undefined = () => undefined): Derived {
     if (this.isIdle) return NONE;
     const { periods = [], downtimes = [] } = this.#oee?.take() ?? {};
-    const observations = [...(this.#features?.take() ?? []), ...periods.flatMap(oeeObservations), ...this.#scores.splice(0)];
+    const observations = [
+      ...(this.#features?.take() ?? []),
+      ...periods.flatMap(oeeObservations),
+      ...this.#scores.splice(0),
+    ];
     for (const observation of observations) this.#rules.observe(observation);
     return {
       observations,
