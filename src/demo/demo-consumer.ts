@@ -5,6 +5,7 @@ import type { Received } from '../consumer/inbox.ts';
 import type { LinkOptions } from '../consumer/link.ts';
 import { Summary } from '../consumer/summary.ts';
 import { observationsOf } from '../wire/codec.ts';
+import type { WireAlert } from '../wire/contract.ts';
 import type { Sighting, Tally } from './tally.ts';
 
 /** What the consumer's own books say. */
@@ -15,9 +16,15 @@ export interface ConsumerFigures {
   readonly invalid: number;
 }
 
+interface DemoConsumerOptions extends LinkOptions, Pick<ReceiveOptions, 'onLink'> {
+  /** Told each step of an alert. */
+  readonly onAlert?: (machine: string, alert: WireAlert) => void;
+}
+
 /** The reference consumer of the demo: enters what it receives into the tally. */
 export class DemoConsumer implements AsyncDisposable {
   readonly #tally: Tally;
+  readonly #onAlert: DemoConsumerOptions['onAlert'];
   readonly #stop = new AbortController();
   readonly #summary = new Summary();
   /** `machine signal` → the data item that it is read from, as the machine events say. */
@@ -30,13 +37,14 @@ export class DemoConsumer implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>();
   #done: Promise<void> = Promise.resolve();
 
-  private constructor(options: LinkOptions & Pick<ReceiveOptions, 'onLink'>, tally: Tally) {
+  private constructor({ onAlert, ...options }: DemoConsumerOptions, tally: Tally) {
     this.#tally = tally;
+    this.#onAlert = onAlert;
     this.#subscription = receive({ ...options, signal: this.#stop.signal, onReady: this.#ready.resolve });
   }
 
   /** Resolves when the subscription stands. */
-  static async connect(options: LinkOptions & Pick<ReceiveOptions, 'onLink'>, tally: Tally): Promise<DemoConsumer> {
+  static async connect(options: DemoConsumerOptions, tally: Tally): Promise<DemoConsumer> {
     const consumer = new DemoConsumer(options, tally);
     consumer.#done = consumer.#run();
     await Promise.race([consumer.#ready.promise, consumer.#done]);
@@ -76,6 +84,7 @@ export class DemoConsumer implements AsyncDisposable {
       return;
     }
     // A minute's figures are no observations: the books take them as lost.
+    if (batch.kind === 'alert') for (const alert of batch.alerts) this.#onAlert?.(machine, alert);
     if (batch.kind !== 'telemetry') return;
     for (const { signal, t, ns, v } of observationsOf(batch)) {
       this.#enter({ machine, signal, micros: t * 1000 + Math.round(ns / 1000), value: v }, arrivedAt);

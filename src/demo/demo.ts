@@ -34,6 +34,8 @@ export interface DemoSummary extends ConsumerFigures {
   readonly drainSeconds: number;
   readonly latency: { readonly p50: number; readonly p99: number };
   readonly gatewayExit: number | null;
+  /** As they came in at the consumer. */
+  readonly alerts: readonly { readonly machine: string; readonly rule: string; readonly state: string }[];
 }
 
 /**
@@ -42,11 +44,21 @@ export interface DemoSummary extends ConsumerFigures {
  */
 export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSummary> {
   const tally = new Tally();
-  await using shopFloor = await openShopFloor(tally);
+  const alerts: DemoSummary['alerts'][number][] = [];
+  await using shopFloor = await openShopFloor(tally, tell);
   const { machines } = shopFloor;
   await using broker = await startBroker();
   await using uplink = await startProxy(broker.port);
-  await using consumer = await DemoConsumer.connect({ url: `mqtt://127.0.0.1:${broker.port}` }, tally);
+  await using consumer = await DemoConsumer.connect(
+    {
+      url: `mqtt://127.0.0.1:${broker.port}`,
+      onAlert: (machine, { rule, state, values }) => {
+        alerts.push({ machine, rule, state });
+        tell(`consumer: ${machine}: alert ${rule} is ${state} ${JSON.stringify(values)}`);
+      },
+    },
+    tally,
+  );
   await using gateway = await startGateway({ machines, uplinkPort: uplink.port, tell });
   tell(`${machines.length} machines, gateway and broker are up; waiting for the first data of each machine`);
   await consumer.firstContact(
@@ -97,6 +109,7 @@ export async function runDemo({ duration, tell }: DemoOptions): Promise<DemoSumm
     drainSeconds: round((drainedAt - restoredAt) / 1000),
     latency: { p50: Math.round(tally.latency(0.5)), p99: Math.round(tally.latency(0.99)) },
     gatewayExit,
+    alerts,
   };
 }
 

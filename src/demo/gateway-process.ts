@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { within } from '../abort.ts';
+import { RIG_CONFIG } from './bearing-rig.ts';
 import type { DemoMachine } from './machines.ts';
 
 const BIN = fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../../../bin' : '../../bin', import.meta.url));
@@ -32,6 +33,7 @@ export async function startGateway({ machines, uplinkPort, tell }: GatewayProces
     gateway: { id: 'demo-gw', tenant: 'demo', dataDir: join(folder, 'data') },
     machines,
     uplink: { url: `mqtt://127.0.0.1:${uplinkPort}`, backoff: { min: '200ms', max: '1s' } },
+    ...RIG_CONFIG,
     log: { format: 'json' },
   };
   await writeFile(file, stringify(config));

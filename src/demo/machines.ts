@@ -1,3 +1,4 @@
+import { openRig } from './bearing-rig.ts';
 import { openBus } from './modbus-floor.ts';
 import { openAgents } from './mtconnect-floor.ts';
 import { openServer } from './opcua-floor.ts';
@@ -17,14 +18,15 @@ export interface ShopFloor extends AsyncDisposable {
   pause(): void;
 }
 
-/** Starts the machines of all protocols. */
-export async function openShopFloor(tally: Tally): Promise<ShopFloor> {
+/** Starts the machines of all protocols. @param tell is told what happens to them */
+export async function openShopFloor(tally: Tally, tell: (line: string) => void): Promise<ShopFloor> {
   const parts: ShopFloor[] = [];
   const close = async () => {
     await Promise.all(parts.map((part) => part[Symbol.asyncDispose]()));
   };
   try {
     for (const open of [openAgents, openBus, openServer]) parts.push(await open(tally));
+    parts.push(await openRig(tally, tell));
   } catch (error) {
     await close();
     throw error;
