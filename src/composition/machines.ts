@@ -10,8 +10,9 @@ import type { Log } from '../log.ts';
 import type { MachineEvent, Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { whenFullOf } from '../outbox/outbox.ts';
-import { type EngineSettings, Engines } from '../pipeline/engines.ts';
+import type { EngineSettings } from '../pipeline/engines.ts';
 import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
+import { type MachineEngines, noEngines } from '../pipeline/no-engines.ts';
 import { warmUp } from '../pipeline/warm-up.ts';
 import { budgetOf } from './budget.ts';
 import type { RuleBook } from './rule-book.ts';
@@ -23,7 +24,7 @@ const STOP_COMMIT_MS = 1500;
 /** A machine that is being read. */
 interface RunningMachine {
   readonly pipeline: MachinePipeline;
-  readonly engines: Engines;
+  readonly engines: MachineEngines;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
@@ -57,15 +58,12 @@ export class Machines {
 
   /** Brings the engines of these machines to where they were, and starts to read. */
   async start(configs: readonly MachineConfig[]): Promise<void> {
-    const { outbox, clock, rules } = this.#options;
+    const { outbox, clock } = this.#options;
     // Loading a protocol's library blocks for up to half a second: not while machines are polled already.
     await Promise.allSettled(configs.map((machine) => this.#loadDriver(machine)));
-    const all = configs.map(
-      ({ id, labels }) =>
-        new Engines({ machine: id, labels, ...settingsOf(this.#options.config()), rules: rules().rules }),
-    );
+    const all = await this.#newEngines(configs);
     const warmed = await warmUp(all, outbox, clock.steady.now());
-    for (const [i, config] of configs.entries()) await this.#startMachine(config, all[i] as Engines);
+    for (const [i, config] of configs.entries()) await this.#startMachine(config, all[i] as MachineEngines);
     this.#readers = this.#findReaders();
     for (const { engines, derived } of warmed) this.#running.get(engines.machine)?.pipeline.emit(derived);
   }
@@ -100,7 +98,17 @@ export class Machines {
     return this.#running.get(machine)?.pipeline.acknowledge(rule, by) ?? false;
   }
 
-  async #startMachine(config: MachineConfig, engines: Engines): Promise<void> {
+  /** Where nothing is to be computed, the code that would is not loaded. */
+  async #newEngines(configs: readonly MachineConfig[]): Promise<readonly MachineEngines[]> {
+    const settings = { ...settingsOf(this.#options.config()), rules: this.#options.rules().rules };
+    const { rules, features, rollups, oee = [], anomaly } = settings;
+    const isAny = rules.length + oee.length > 0 || (features ?? rollups ?? anomaly) !== undefined;
+    if (!isAny) return configs.map(({ id }) => noEngines(id));
+    const { Engines } = await import('../pipeline/engines.ts');
+    return configs.map(({ id, labels }) => new Engines({ machine: id, labels, ...settings }));
+  }
+
+  async #startMachine(config: MachineConfig, engines: MachineEngines): Promise<void> {
     const { outbox, clock, clockQuality, config: current, rules } = this.#options;
     const { id: machine, labels } = config;
     const { tenant, id: gateway, site, dataDir } = current().gateway;

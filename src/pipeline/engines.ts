@@ -2,7 +2,9 @@ import { isAmong } from '../expression/selector.ts';
 import type { MachineEvent, Observation, Value } from '../observation.ts';
 import { AnomalyEngine } from './anomaly/engine.ts';
 import { type AnomalySettings, UNUSUAL } from './anomaly/tuning.ts';
+import { isDerived } from './derived-names.ts';
 import { FeatureEngine, type FeatureSettings } from './features/feature-engine.ts';
+import { NOTHING_DERIVED } from './no-engines.ts';
 import { eventsOf, OeeEngine, type OeeSettings } from './oee/oee-engine.ts';
 import { oeeObservations } from './oee/period.ts';
 import { Reducer, type SendSettings } from './rollups/reducer.ts';
@@ -46,15 +48,6 @@ const START_GRACE_MS = 60_000;
 const LATENESS_MS = 2000;
 /** How often the anomaly score is told, in event time. */
 const SCORE_EVERY_MS = 30_000;
-
-const DERIVED = /^(oee|anomaly)\.|\.((mean|stddev|min|max|transitions|time_[^.]*)_\d+(ms|s|m|h|d)|ewma|rate)$/;
-
-/** Whether a signal is one that the engines make, and not one of the machine. */
-export function isDerived(signal: string): boolean {
-  return DERIVED.test(signal);
-}
-
-const NONE: Derived = { observations: [], transitions: [], rollups: [], events: [] };
 
 /**
  * All that is computed of one machine's observations: rules, features, rollups, OEE, anomaly scores. In event time, and a
@@ -169,7 +162,7 @@ export class Engines {
 
   /** @param unitOf tells the unit of a signal’s numbers */
   take(unitOf: (signal: string) => string | undefined = () => undefined): Derived {
-    if (this.isIdle) return NONE;
+    if (this.isIdle) return NOTHING_DERIVED;
     const { periods = [], downtimes = [] } = this.#oee?.take() ?? {};
     const observations = [
       ...(this.#features?.take() ?? []),

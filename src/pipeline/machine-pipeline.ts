@@ -6,7 +6,8 @@ import type { NewNotice } from '../outbox/local.ts';
 import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
-import type { Derived, Engines } from './engines.ts';
+import type { Derived } from './engines.ts';
+import type { MachineEngines } from './no-engines.ts';
 import { type Transition, UNPUBLISHED } from './rules/rule.ts';
 
 /** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
@@ -30,7 +31,7 @@ export interface MachinePipelineOptions {
   /** Never set back. */
   readonly steady: Clock;
   readonly clockQuality: () => ClockQuality;
-  readonly engines: Engines;
+  readonly engines: MachineEngines;
   /** Ids of the channels that tell of a rule's alerts. */
   readonly channelsOf: (rule: string) => readonly string[];
   readonly source: AlertSource;

@@ -3,20 +3,22 @@ import { decodeBody } from '../outbox/codec.ts';
 import type { LocalHistory } from '../outbox/local.ts';
 import { LOCAL_STREAM } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
-import { type Derived, type Engines, isDerived } from './engines.ts';
+import { isDerived } from './derived-names.ts';
+import type { Derived } from './engines.ts';
+import type { MachineEngines } from './no-engines.ts';
 
 const PAGE_BATCHES = 500;
 const PAGE_BYTES = 4 * 2 ** 20;
 
 /** Where the engines of a machine stand after a start. */
 export interface Warmed {
-  readonly engines: Engines;
+  readonly engines: MachineEngines;
   /** What follows from a config that has changed, and is not told yet. */
   readonly derived: Derived;
 }
 
 interface Standing {
-  readonly engines: Engines;
+  readonly engines: MachineEngines;
   /** Batches up to this one are in its state. */
   readonly after: number;
   isSettled: boolean;
@@ -29,7 +31,11 @@ interface Standing {
  * since. What came of that was stored with it, so it is not told again.
  * @param now of the steady clock
  */
-export async function warmUp(all: readonly Engines[], outbox: LocalHistory, now: number): Promise<readonly Warmed[]> {
+export async function warmUp(
+  all: readonly MachineEngines[],
+  outbox: LocalHistory,
+  now: number,
+): Promise<readonly Warmed[]> {
   const busy = all.filter((engines) => !engines.isIdle);
   const from = new Map<string, Standing>();
   const warmed: Warmed[] = [];
