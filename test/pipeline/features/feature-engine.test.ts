@@ -3,7 +3,7 @@ import type { Observation, Quality, Value } from '../../../src/observation.ts';
 import { FeatureEngine, type FeatureSettings } from '../../../src/pipeline/features/feature-engine.ts';
 import { EventOrder } from '../../../src/pipeline/statistics/event-order.ts';
 import { seededRandom } from '../../support/random.ts';
-import { isClose, naiveNumeric, naiveState } from './naive.ts';
+import { isClose, naiveEwma, naiveNumeric, naiveState } from './naive.ts';
 
 const SEED = 4711;
 const T0 = 1_763_640_000_000;
@@ -89,6 +89,9 @@ t.test('equals a naive computation over the raw series, with gaps, bursts, nulls
             expectClose(`${signal}.${what}_${name}`, T, naive?.[what]);
           }
           if (name === '1m') expectClose(`${signal}.rate`, T, naive?.rate);
+          else if (naive !== undefined) {
+            expectClose(`${signal}.ewma`, T, naiveEwma(bySignal.get(signal) ?? [], T, 60_000));
+          }
           if (naive !== undefined) t.equal(at.get(`${signal}.mean_${name} ${T}`)?.q, naive.q);
         }
       }

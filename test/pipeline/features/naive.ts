@@ -24,6 +24,21 @@ export function naiveNumeric(series: readonly Observation[], T: number, window: 
   };
 }
 
+/** The exponentially weighted mean at T, as the sum of all values with their weights; undefined where there are none. */
+export function naiveEwma(series: readonly Observation[], T: number, halfLife: number): number | undefined {
+  const inside = series.filter(
+    ({ t, ns, v, q }) => typeof v === 'number' && q !== 'bad' && (t < T || (t === T && ns === 0)),
+  );
+  const at = ({ t, ns }: Observation) => t + ns / 1e6;
+  const [last] = inside.slice(-1);
+  if (last === undefined) return undefined;
+  return inside.reduce((sum, one, i) => {
+    const before = inside[i - 1];
+    const share = before === undefined ? 1 : 1 - 2 ** ((at(before) - at(one)) / halfLife);
+    return sum + share * 2 ** ((at(one) - at(last)) / halfLife) * (one.v as number);
+  }, 0);
+}
+
 /** Changes and seconds of each value in the window that ends with T. */
 export function naiveState(series: readonly Observation[], T: number, window: number) {
   const time: Record<string, number> = {};
