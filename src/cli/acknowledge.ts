@@ -13,7 +13,7 @@ interface AcknowledgeArgs extends Place {
 export const acknowledgeCommand: CommandModule<object, AcknowledgeArgs> = {
   command: 'acknowledge <machine> <rule>',
   describe:
-    'Say that somebody has seen an alert: it is not told again, and one that latches ends; exit code 78 if there is none',
+    'Say that somebody has seen an alert: it is not told again, and one that latches ends; exit code 1 if there is none',
   builder: (args) =>
     args
       .positional('machine', { type: 'string', demandOption: true, describe: 'Id of the machine' })

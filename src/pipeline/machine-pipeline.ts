@@ -71,8 +71,10 @@ export class MachinePipeline {
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
   async accept(reading: Reading, signal: AbortSignal): Promise<void> {
     for (const event of reading.events ?? []) this.#note(event, reading.origin);
-    if (reading.origin !== this.#origin) this.#sealTelemetry();
-    if (reading.origin !== this.#origin) this.#sealLocal();
+    if (reading.origin !== this.#origin) {
+      this.#sealTelemetry();
+      this.#sealLocal();
+    }
     this.#origin = reading.origin;
     this.#observe(reading.observations);
     this.#cursor = reading.cursor ?? this.#cursor;
