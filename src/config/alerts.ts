@@ -5,11 +5,10 @@ import { UnknownName } from '../expression/terms.ts';
 import { ID_PATTERN } from '../wire/contract.ts';
 import { channelSchema } from './channels.ts';
 import { nearest } from './nearest.ts';
+import { DAYS, timeOfDay, timeZone, weekdays } from './times.ts';
 import { duration } from './units.ts';
 
 /** `alerts:` of the config. What its conditions mean is told by docs/rules.md; `checkAlerts` checks them against the machines. */
-
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 /** What is wrong with a condition, with the word that was probably meant. */
 export function conditionMessage(error: ExpressionError): string {
@@ -33,28 +32,15 @@ const condition = () =>
     })
     .meta({ title: 'condition' });
 
-const timeOfDay = z
-  .string()
-  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day in quotes, e.g. "22:00"')
-  .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)))
-  .meta({ title: 'time of day' });
-
-const timeZone = z
-  .string()
-  .refine(isTimeZone, 'expected a time zone, e.g. Europe/Zurich')
-  .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone)
-  .describe('IANA name. Default: that of the computer');
-
 const quietHours = z.strictObject({
-  days: z
-    .array(z.enum(DAYS))
-    .min(1)
-    .default([...DAYS])
-    .transform((days) => days.map((day) => DAYS.indexOf(day)))
+  days: weekdays()
+    .prefault([...DAYS])
     .describe('Days on which they begin. Default: each'),
-  from: timeOfDay.describe('When they begin, e.g. "22:00"'),
-  to: timeOfDay.describe('When they end; on the next day where that is not after `from`'),
-  timeZone,
+  from: timeOfDay().describe('When they begin, e.g. "22:00"'),
+  to: timeOfDay().describe('When they end; on the next day where that is not after `from`'),
+  timeZone: timeZone()
+    .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone)
+    .describe('IANA name. Default: that of the computer'),
 });
 
 const flapping = z.strictObject({
@@ -102,12 +88,3 @@ export const alertsSchema = z.array(alertSchema).describe('Rules: when there is 
 
 /** A rule as the engine takes it, with its channels. */
 export type AlertConfig = z.output<typeof alertSchema>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,35 +1,13 @@
 import { z } from 'zod';
+import { timeOfDay, timeZone, weekdays } from './times.ts';
 import { duration } from './units.ts';
 
 const patterns = () => z.array(z.string().min(1));
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
-
-/** `06:30` → minutes after midnight. */
-const timeOfDay = () =>
-  z
-    .string()
-    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day, e.g. "06:30"')
-    .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)));
-
 const times = { from: timeOfDay(), to: timeOfDay() };
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    // RangeError is how Intl says that it does not know the name.
-    return false;
-  }
-}
 
 const shift = z.strictObject({
   name: z.string().min(1).max(64).describe('E.g. `early`'),
-  days: z
-    .array(z.enum(DAYS).transform((day) => DAYS.indexOf(day)))
-    .min(1)
-    .prefault(['mon', 'tue', 'wed', 'thu', 'fri'])
-    .describe('Days on which it begins'),
+  days: weekdays().prefault(['mon', 'tue', 'wed', 'thu', 'fri']).describe('Days on which it begins'),
   from: times.from.describe('Beginning, local time, e.g. "06:00"'),
   to: times.to.describe('End; at or before `from` it is on the next day'),
   breaks: z.array(z.strictObject(times)).default([]).describe('Planned downtime: neither running nor down'),
@@ -38,11 +16,7 @@ const shift = z.strictObject({
 /** An entry of `oee:`. Times of day become minutes, lengths milliseconds. */
 export const oeeEntrySchema = z.strictObject({
   machines: patterns().prefault(['*']).describe('Machines that this is for; the first entry that fits counts'),
-  timeZone: z
-    .string()
-    .refine(isTimeZone, 'expected a name of the IANA time zone database, e.g. Europe/Berlin')
-    .default('UTC')
-    .describe('Of shifts, days and hours'),
+  timeZone: timeZone().default('UTC').describe('Of shifts, days and hours'),
   shifts: z.array(shift).default([]).describe('Planned busy time; default: always'),
   state: z.string().min(1).default('state').describe('Signal of the machine’s state'),
   running: z.array(z.string()).min(1).default(['running']).describe('Its values in which the machine produces'),

@@ -20,9 +20,10 @@ export function selects(
   );
 }
 
-/** Whether a name is one of these, or fits one of their patterns. */
-export function isAmong(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => fits(pattern, name));
+/** Tells of names whether they are among these, or fit one of their patterns. Compiled once, for many names. */
+export function matcher(patterns: readonly string[]): (name: string) => boolean {
+  const expressions = patterns.map(expressionOf);
+  return (name) => expressions.some((expression) => expression.test(name));
 }
 
 /** Whether a text stands for more than itself. */
@@ -31,9 +32,13 @@ export function isPattern(text: string): boolean {
 }
 
 function fits(pattern: string, text: string): boolean {
+  return expressionOf(pattern).test(text);
+}
+
+function expressionOf(pattern: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll(/\*+/g, '.*')
     .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 's').test(text);
+  return new RegExp(`^${source}$`, 's');
 }

@@ -1,4 +1,4 @@
-import { isAmong } from '../expression/selector.ts';
+import { matcher } from '../expression/selector.ts';
 import type { Quality, Value } from '../observation.ts';
 import type { RawBatch } from './thin.ts';
 
@@ -19,7 +19,7 @@ interface Columns {
 
 /** Takes the signals out of batches whose names are among these patterns. Where nothing else is left, nothing is kept. Pure. */
 export function divide(batches: readonly RawBatch[], patterns: readonly string[]): Divided {
-  const isKept = (signal: string) => isAmong(signal, patterns);
+  const isKept = matcher(patterns);
   const parts = batches.map(({ t0, signals }) => {
     const groups = Object.groupBy(Object.entries(signals), ([signal]) => (isKept(signal) ? 'kept' : 'rest'));
     return { t0, kept: groups.kept ?? [], rest: Object.fromEntries(groups.rest ?? []) };

@@ -1,4 +1,4 @@
-import { isAmong } from '../expression/selector.ts';
+import { matcher } from '../expression/selector.ts';
 import type { MachineEvent, Observation, Value } from '../observation.ts';
 import { AnomalyEngine } from './anomaly/engine.ts';
 import { type AnomalySettings, UNUSUAL } from './anomaly/tuning.ts';
@@ -77,7 +77,7 @@ export class Engines {
     this.#rules = new RuleEngine({ machine, labels, rules, score: (signal) => this.#anomaly?.score(signal) });
     this.#features = features && new FeatureEngine(features);
     this.#rollups = rollups && rollups.signals.length > 0 ? new RollupEngine(rollups) : undefined;
-    const own = oee.find(({ machines }) => isAmong(machine, machines));
+    const own = oee.find(({ machines }) => matcher(machines)(machine));
     this.#oee = own && new OeeEngine(own);
     this.#reducer = rollups && rollups.send.length > 0 ? new Reducer(rollups.send) : undefined;
     const sinks: OrderedSink[] = [this.#features, this.#rollups, this.#oee].filter((one) => one !== undefined);

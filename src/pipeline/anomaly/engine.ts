@@ -1,4 +1,4 @@
-import { selects } from '../../expression/selector.ts';
+import { matcher } from '../../expression/selector.ts';
 import type { Observation, Value } from '../../observation.ts';
 import { type Contributor, MOST_SIGNALS } from './machine-model.ts';
 import { SignalSample } from './sample.ts';
@@ -176,8 +176,8 @@ export class AnomalyEngine {
   /** Takes up a signal that has not come before, if it is one to score. */
   #meet(signal: string): SignalSample | null {
     const { signals, machine = signals } = this.#settings;
-    const isScored = fits(signals, signal);
-    const isTogether = isScored && fits(machine, signal) && this.#together.length < MOST_SIGNALS;
+    const isScored = matcher(signals)(signal);
+    const isTogether = isScored && matcher(machine)(signal) && this.#together.length < MOST_SIGNALS;
     const sample = isScored ? new SignalSample(signal, isTogether ? this.#together.length : -1) : null;
     this.#byName.set(signal, sample);
     if (sample !== null) this.#samples.push(sample);
@@ -198,8 +198,4 @@ interface Kept {
   readonly times: readonly (number | null)[];
   readonly samples: readonly Value[];
   readonly states: readonly (readonly [string, Value])[];
-}
-
-function fits(patterns: readonly string[], signal: string): boolean {
-  return selects({ machines: patterns, labels: {} }, signal, {});
 }

@@ -1,6 +1,7 @@
+import { matcher } from '../../expression/selector.ts';
 import type { Observation, Value } from '../../observation.ts';
 import type { OrderedSink } from '../statistics/event-order.ts';
-import { fits, stateName } from '../statistics/names.ts';
+import { stateName } from '../statistics/names.ts';
 import { NumericFeature, type PaneWindow, paneWindows } from './numeric-feature.ts';
 import { StateFeature } from './state-feature.ts';
 
@@ -53,8 +54,8 @@ export class FeatureEngine implements OrderedSink {
     this.#windows = paneWindows(settings.windows, settings.every);
     this.#stateWindow = paneWindows([settings.stateWindow], settings.every)[0] as PaneWindow;
     this.#panes = Math.max(...this.#windows.map(({ panes }) => panes), this.#stateWindow.panes);
-    this.#isNumeric = fits(settings.signals);
-    this.#isState = fits(settings.states);
+    this.#isNumeric = matcher(settings.signals);
+    this.#isState = matcher(settings.states);
   }
 
   /** How far back the windows look, ms. */

@@ -1,6 +1,7 @@
+import { matcher } from '../../expression/selector.ts';
 import type { Notice, Observation, Value } from '../../observation.ts';
 import type { OrderedSink } from '../statistics/event-order.ts';
-import { fits, stateName } from '../statistics/names.ts';
+import { stateName } from '../statistics/names.ts';
 import { Calendar, type Plan, type Shift } from './calendar.ts';
 import { type Downtime, DowntimeLog } from './downtime.ts';
 import { PartCounter } from './part-counter.ts';
@@ -73,7 +74,7 @@ export class OeeEngine implements OrderedSink {
       hasScrap: settings.scrap !== undefined,
     };
     this.#calendar = new Calendar(settings.timeZone, settings.shifts);
-    this.#isAlarm = fits(settings.alarms);
+    this.#isAlarm = matcher(settings.alarms);
     const counter = () => new PartCounter(settings.maxStep);
     this.#counters = { parts: counter(), good: counter(), scrap: counter() };
     this.#downtime = new DowntimeLog(settings.minDowntime);

@@ -1,5 +1,5 @@
+import { matcher } from '../../expression/selector.ts';
 import type { Observation, Value } from '../../observation.ts';
-import { fits } from '../statistics/names.ts';
 import { ChangeFilter, type ChangeSettings } from './change-filter.ts';
 
 /** How the observations of some signals are sent: all of them, none but their rollups, the changes, nothing at all. */
@@ -17,7 +17,7 @@ export class Reducer {
   readonly #choices = new Map<string, Choice>();
 
   constructor(entries: readonly SendSettings[]) {
-    this.#entries = entries.map((settings) => ({ fits: fits(settings.signals), settings }));
+    this.#entries = entries.map((settings) => ({ fits: matcher(settings.signals), settings }));
   }
 
   /** Adds to `out` what is to be sent by now, of this observation and of what waited for it. */

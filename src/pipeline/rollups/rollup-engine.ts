@@ -1,6 +1,6 @@
+import { matcher } from '../../expression/selector.ts';
 import type { Observation, Value } from '../../observation.ts';
 import type { OrderedSink } from '../statistics/event-order.ts';
-import { fits } from '../statistics/names.ts';
 import { type OpenWindow, SignalWindows } from './signal-windows.ts';
 import { ColumnsBuilder, type WindowColumns } from './window-columns.ts';
 
@@ -49,8 +49,8 @@ export class RollupEngine implements OrderedSink {
 
   constructor({ signals, windows, states }: RollupSettings) {
     this.#windows = windows;
-    this.#isRolledUp = fits(signals);
-    this.#isState = fits(states);
+    this.#isRolledUp = matcher(signals);
+    this.#isState = matcher(states);
     this.#closed = windows.map(() => new Map());
   }
 

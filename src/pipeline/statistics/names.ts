@@ -13,16 +13,6 @@ export function lengthName(ms: number): string {
   return `${ms / size}${unit}`;
 }
 
-/** Whether the name of a signal fits one of the patterns, in which `*` stands for anything. */
-export function fits(patterns: readonly string[]): (signal: string) => boolean {
-  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.split('*').map(escapeText).join('.*')}$`, 's'));
-  return (signal) => expressions.some((expression) => expression.test(signal));
-}
-
-function escapeText(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
 /** Values of a state that are told apart; the ones after these are `other`. */
 export const MAX_STATES = 16;
 export const OTHER_STATE = 'other';
