@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Argv, CommandModule } from 'yargs';
-import { findBuffer, type Place } from './buffer-place.ts';
+import { findBuffer, PLACE_OPTIONS, type Place } from './buffer-place.ts';
 
 interface AcknowledgeArgs extends Place {
   machine: string;
@@ -18,13 +18,7 @@ export const acknowledgeCommand: CommandModule<object, AcknowledgeArgs> = {
     args
       .positional('machine', { type: 'string', demandOption: true, describe: 'Id of the machine' })
       .positional('rule', { type: 'string', demandOption: true, describe: 'Name of the rule' })
-      .option('config', { type: 'string', requiresArg: true, describe: 'Config file (YAML) of the gateway' })
-      .option('dataDir', {
-        type: 'string',
-        requiresArg: true,
-        conflicts: 'config',
-        describe: 'Its data folder, instead of --config',
-      })
+      .options(PLACE_OPTIONS)
       .option('by', { type: 'string', default: userInfo().username, describe: 'Who has seen it' })
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }) as unknown as Argv<AcknowledgeArgs>,
   handler: async (args) => {

@@ -7,6 +7,17 @@ export interface Place {
   dataDir: string | undefined;
 }
 
+/** How a command of a running gateway is told which one. */
+export const PLACE_OPTIONS = {
+  config: { type: 'string', requiresArg: true, describe: 'Config file (YAML) of the gateway' },
+  dataDir: {
+    type: 'string',
+    requiresArg: true,
+    conflicts: 'config',
+    describe: 'Its data folder, instead of --config',
+  },
+} as const;
+
 /** The folder of the buffer. Undefined when it is not known, which was told by then. */
 export async function findBuffer({ config: file, dataDir }: Place) {
   if (dataDir !== undefined) return { dataDir, maxBytes: null };

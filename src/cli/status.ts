@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { GatewayStatus } from '../control/commands.ts';
-import { findBuffer, type Place } from './buffer-place.ts';
+import { findBuffer, PLACE_OPTIONS, type Place } from './buffer-place.ts';
 import { bytes, span, table, time } from './figures.ts';
 
 /** `status`: asks the running gateway. */
@@ -8,13 +8,7 @@ export const statusCommand: CommandModule<object, Place & { json: boolean }> = {
   command: 'status',
   describe: 'How the running gateway is: uplink, what waits in each lane, buffer; exit code 1 when it is not connected',
   builder: {
-    config: { type: 'string', requiresArg: true, describe: 'Config file (YAML) of the gateway' },
-    dataDir: {
-      type: 'string',
-      requiresArg: true,
-      conflicts: 'config',
-      describe: 'Its data folder, instead of --config',
-    },
+    ...PLACE_OPTIONS,
     json: { type: 'boolean', default: false, describe: 'As JSON; times in ms' },
   },
   handler: async (args) => {

@@ -5,6 +5,7 @@ import { UnknownName } from '../expression/terms.ts';
 import { ID_PATTERN } from '../wire/contract.ts';
 import { channelSchema } from './channels.ts';
 import { nearest } from './nearest.ts';
+import { always } from './pieces.ts';
 import { DAYS, timeOfDay, timeZone, weekdays } from './times.ts';
 import { duration } from './units.ts';
 
@@ -78,7 +79,7 @@ export const alertSchema = z
     repeat: duration({ min: '1s' }).optional().describe('An alert that nobody acknowledges is told again this often'),
   })
   .refine((rule) => rule.for === undefined || rule.duration === undefined, {
-    when: ({ value }) => typeof value === 'object' && value !== null,
+    ...always,
     path: ['for'],
     error: 'means the same as duration: give one of them',
   })

@@ -1,15 +1,16 @@
 import { z } from 'zod';
+import { always, patterns } from './pieces.ts';
 import { duration } from './units.ts';
-
-const patterns = () => z.array(z.string().min(1)).min(1);
 
 /** `anomaly:` of the config; docs/anomaly.md explains it. */
 export const anomalySchema = z
   .strictObject({
     signals: patterns()
+      .min(1)
       .default(['*'])
       .describe('Numeric signals that are scored, each by itself: names, in which `*` stands for any characters'),
     machine: patterns()
+      .min(1)
       .optional()
       .describe('Those of them that make up `anomaly(machine)`, 32 at most; default: all of `signals`'),
     state: z.string().min(1).default('state').describe('Signal whose values are learnt apart, 8 at most'),
@@ -30,7 +31,7 @@ export const anomalySchema = z
   })
   // Of two that are not both numbers, the schema has told already.
   .refine(({ sample, stale }) => !(stale < sample), {
-    when: ({ value }) => typeof value === 'object' && value !== null,
+    ...always,
     path: ['stale'],
     error: 'expected no less than sample',
   })

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { patterns } from './pieces.ts';
 import { timeOfDay, timeZone, weekdays } from './times.ts';
 import { duration } from './units.ts';
 
-const patterns = () => z.array(z.string().min(1));
 const times = { from: timeOfDay(), to: timeOfDay() };
 
 const shift = z.strictObject({

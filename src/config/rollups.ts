@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { always, patterns } from './pieces.ts';
 import { duration } from './units.ts';
-
-const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
-const patterns = () => z.array(z.string().min(1));
 
 const send = z
   .strictObject({

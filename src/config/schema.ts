@@ -5,6 +5,7 @@ import { anomalySchema } from './anomaly.ts';
 import { channelsSchema } from './channels.ts';
 import { featuresSchema } from './features.ts';
 import { oeeSchema } from './oee.ts';
+import { always } from './pieces.ts';
 import { rollupsSchema } from './rollups.ts';
 import { filePath, folderPath, secret } from './secrets.ts';
 import { duration, size } from './units.ts';
@@ -19,9 +20,6 @@ const id = () => z.string().regex(ID_PATTERN, ID_HELP).meta({ title: 'id' });
 /** `_gateway` and its like are the gateway's own. */
 const machineId = () =>
   id().refine((text) => !text.startsWith('_'), 'ids that start with an underscore are the gateway’s own');
-
-/** Lets a rule about several keys run also where one of them is wrong, so that all errors are told at once. */
-const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
 const gateway = z
   .strictObject({

@@ -6,8 +6,9 @@ import type { LinkOptions } from './link.ts';
 import type { OrdererOptions } from './orderer.ts';
 import { type StayLinkedOptions, stayLinked } from './stay-linked.ts';
 
+export type { Instant } from '../instant.ts';
 export type { Range } from '../seq-ranges.ts';
-export type { Instant, Message, WireObservation, WireWindow } from '../wire/codec.ts';
+export type { Message, WireObservation, WireWindow } from '../wire/codec.ts';
 export {
   batchKey,
   decodePayload,

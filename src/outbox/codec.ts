@@ -25,3 +25,13 @@ export function encodeBody(text: string): Buffer {
 export function decodeBody(body: Uint8Array): string {
   return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }).toString();
 }
+
+/** Whether a text is JSON of an object or a list. */
+export function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import { type Cell, cellsOf, isBodyRecord, type Payload, payloadAt, recordOf, wholePayload } from './cells.ts';
-import { decodeBody } from './codec.ts';
+import { decodeBody, isJsonObject } from './codec.ts';
 import { isStream } from './database.ts';
 import { PageFile } from './page-file.ts';
 import { Places } from './places.ts';
@@ -125,7 +125,7 @@ export class Wreck implements Disposable {
     const [first, second, third, id] = record;
     if (record.length === 2 && typeof first === 'string' && typeof second === 'string') {
       if (first === 'stream' && isStream(second)) this.#stream = second;
-      else if (ID_PATTERN.test(first) && isObject(second)) this.#cursors.set(first, second);
+      else if (ID_PATTERN.test(first) && isJsonObject(second)) this.#cursors.set(first, second);
     } else if (record.length === 4 && typeof id === 'number' && isName(first, second) && isStream(third)) {
       const names = { machine: first as string, kind: second as Kind, stream: third };
       this.#names.set(id, { ...names, nextSeq: null, removed: 0 });
@@ -189,15 +189,6 @@ function isSound(body: Buffer): boolean {
     return true;
   } catch {
     // Not zstd, or its checksum is wrong.
-    return false;
-  }
-}
-
-function isObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null;
-  } catch {
     return false;
   }
 }

@@ -1,7 +1,7 @@
 import { codeOf, messageOf } from '../errors.ts';
 import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import type { Archive } from './archive.ts';
-import { decodeBody } from './codec.ts';
+import { decodeBody, isJsonObject } from './codec.ts';
 import { isStream } from './database.ts';
 import { LOCAL_STREAM } from './local.ts';
 import { type BatchRow, LANE_CODES, type NumberingRow } from './statements.ts';
@@ -34,7 +34,7 @@ export function* verify(archive: Archive, { quick, onProgress }: VerifyOptions):
     if (!isStream(archive.stream)) yield 'the name of the stream is lost';
     for (const row of archive.numbering()) yield* numberingProblems(row, archive);
     for (const { machine, cursor } of archive.cursors()) {
-      if (!isName(machine) || !isObject(cursor)) yield `${machine}: the place to resume reading is damaged`;
+      if (!isName(machine) || !isJsonObject(cursor)) yield `${machine}: the place to resume reading is damaged`;
     }
     const homeless = archive.strayBatches();
     if (homeless > 0) yield `${homeless} batches belong to no channel`;
@@ -104,15 +104,6 @@ function absentSeqs(kept: readonly number[], given: number): number[] {
 
 function isName(machine: unknown): boolean {
   return typeof machine === 'string' && ID_PATTERN.test(machine);
-}
-
-function isObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null;
-  } catch {
-    return false;
-  }
 }
 
 /** `1–4, 9` */

@@ -113,10 +113,9 @@ export class Engines {
     return this.#reducer?.isRaw(signal) ?? true;
   }
 
-  /** Adds to `out` what is to be sent by now, of this observation and of what waited for it. */
+  /** Of a signal that is not raw: adds to `out` what is to be sent by now, of this observation and of what waited for it. */
   reduce(observation: Observation, out: Observation[]): void {
-    if (this.#reducer === undefined) out.push(observation);
-    else this.#reducer.observe(observation, out);
+    this.#reducer?.observe(observation, out);
   }
 
   /** What waits to be sent, before an orderly end. */

@@ -124,10 +124,11 @@ export class MachinePipeline {
 
   #compute(observation: Observation, now: number, wall: number): void {
     const { engines } = this.#options;
-    const sent: Observation[] = [];
-    engines.reduce(observation, sent);
-    for (const one of sent) this.#add(one);
-    if (!engines.isRaw(observation.signal)) {
+    if (engines.isRaw(observation.signal)) this.#add(observation);
+    else {
+      const sent: Observation[] = [];
+      engines.reduce(observation, sent);
+      for (const one of sent) this.#add(one);
       this.#local.add(observation);
       if (this.#local.full) this.#sealLocal();
     }

@@ -13,7 +13,7 @@ export function noEngines(machine: string): MachineEngines {
     history: 0,
     foreign: [],
     isRaw: () => true,
-    reduce: (observation, out) => void out.push(observation),
+    reduce: () => undefined,
     flush: () => undefined,
     observe: () => true,
     observeOther: () => undefined,

@@ -1,7 +1,7 @@
+import { instantAt } from '../instant.ts';
 import type { Observation, Quality, Value } from '../observation.ts';
 import { decodeBody } from '../outbox/codec.ts';
-import type { LocalHistory } from '../outbox/local.ts';
-import { LOCAL_STREAM } from '../outbox/local.ts';
+import { LOCAL_STREAM, type LocalHistory } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
 import { isDerived } from './derived-names.ts';
 import type { Derived } from './engines.ts';
@@ -39,17 +39,20 @@ export async function warmUp(
   const busy = all.filter((engines) => !engines.isIdle);
   const from = new Map<string, Standing>();
   const warmed: Warmed[] = [];
+  let earliest = now;
   let begin = Number.MAX_SAFE_INTEGER;
   for (const engines of busy) {
     const known = await outbox.state(engines.machine);
     if (known !== undefined) engines.restore(known.state);
     const after = known?.after ?? Number.MAX_SAFE_INTEGER;
-    begin = Math.min(begin, after, await outbox.idBefore((known?.savedAt ?? now) - engines.history));
+    begin = Math.min(begin, after);
+    earliest = Math.min(earliest, (known?.savedAt ?? now) - engines.history);
     from.set(engines.machine, { engines, after, isSettled: false, waiting: [] });
     warmed.push({ engines, derived: engines.take() });
   }
+  if (from.size === 0) return [];
   // One pass for all machines: their batches lie mixed.
-  for (let after = begin; from.size > 0; ) {
+  for (let after = Math.min(begin, await outbox.idBefore(earliest)); ; ) {
     const page = await outbox.telemetry({ after }, PAGE_BATCHES, PAGE_BYTES);
     const last = page.at(-1);
     if (last === undefined) break;
@@ -116,10 +119,6 @@ function observationsIn({ t0, body }: StoredBatch): Observation[] {
     return [];
   }
   return Object.entries(signals).flatMap(([signal, { t, v, q }]) =>
-    t.map((offset, i): Observation => {
-      const nanoseconds = Math.round(offset * 1e6);
-      const ms = Math.floor(nanoseconds / 1e6);
-      return { signal, t: t0 + ms, ns: nanoseconds - ms * 1e6, v: v[i] ?? null, q: q?.[i] ?? 'good' };
-    }),
+    t.map((offset, i): Observation => ({ signal, ...instantAt(t0, offset), v: v[i] ?? null, q: q?.[i] ?? 'good' })),
   );
 }

@@ -1,5 +1,6 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { z } from 'zod';
+import { type Instant, instantAt } from '../instant.ts';
 import {
   batchSchema,
   batchTopic,
@@ -39,14 +40,6 @@ export type Message =
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'ignored'; readonly reason: string }
   | ({ readonly type: 'problem' } & Problem);
-
-/** An instant to the nanosecond, which one double cannot hold. */
-export interface Instant {
-  /** Whole milliseconds since the Unix epoch. */
-  readonly t: number;
-  /** Nanoseconds within that millisecond, 0…999,999. */
-  readonly ns: number;
-}
 
 /** One value of a telemetry batch, flattened. */
 export interface WireObservation extends Instant {
@@ -211,7 +204,7 @@ export function latestTime(batch: WireBatch): number {
 export function* observationsOf({ t0, signals }: TelemetryBatch): Generator<WireObservation> {
   for (const [signal, { unit, t, v, q }] of Object.entries(signals)) {
     for (const [i, offset] of t.entries()) {
-      yield { signal, unit, ...instant(t0, offset), v: v[i], q: q?.[i] ?? 'good' };
+      yield { signal, unit, ...instantAt(t0, offset), v: v[i], q: q?.[i] ?? 'good' };
     }
   }
 }
@@ -229,17 +222,10 @@ export function* windowsOf({ t0, rollups }: RollupBatch): Generator<WireWindow> 
 /** The events of a batch in their order, without those of types that this version does not know. */
 export function* eventsOf({ t0, events }: EventBatch): Generator<WireEvent & { readonly at: Instant }> {
   for (const event of events) {
-    if (isKnown(event)) yield { ...event, at: instant(t0, event.t) };
+    if (isKnown(event)) yield { ...event, at: instantAt(t0, event.t) };
   }
 }
 
 function isKnown(event: EventBatch['events'][number]): event is WireEvent {
   return eventTypes.has(event.type);
-}
-
-/** Rounded to whole nanoseconds, which a double of milliseconds holds for 49 days (2^32 ms). */
-function instant(t0: number, offset: number): Instant {
-  const nanoseconds = Math.round(offset * 1e6);
-  const ms = Math.floor(nanoseconds / 1e6);
-  return { t: t0 + ms, ns: nanoseconds - ms * 1e6 };
 }

@@ -1,10 +1,11 @@
+import type { Instant } from '../../instant.ts';
 import type { Observation, Value } from '../../observation.ts';
 import { Conditions } from './conditions.ts';
 import { DataSets } from './datasets.ts';
 import { type RawObservation, wholeNumber } from './document.ts';
 import { ACTIVE_SUFFIX, type MappedItem, type Mapping, mapUnknown, type Target } from './mapping.ts';
 import { StateTracker } from './state.ts';
-import { type Instant, parseTimestamp } from './timestamp.ts';
+import { parseTimestamp } from './timestamp.ts';
 import { NOTHING, type Reported, readValues, UNAVAILABLE } from './values.ts';
 import { attributeOf, childOf, textOf } from './xml.ts';
 

@@ -1,8 +1,4 @@
-/** An instant: whole milliseconds since the Unix epoch and the nanoseconds within that millisecond, 0…999,999. */
-export interface Instant {
-  readonly t: number;
-  readonly ns: number;
-}
+import type { Instant } from '../../instant.ts';
 
 const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
 

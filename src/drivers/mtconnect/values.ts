@@ -1,9 +1,10 @@
+import type { Instant } from '../../instant.ts';
 import type { Quality, Value } from '../../observation.ts';
 import type { RawObservation } from './document.ts';
 import type { MappedItem } from './mapping.ts';
 import { positive } from './model.ts';
 import { parseNumber, parseNumbers } from './numbers.ts';
-import { before, type Instant } from './timestamp.ts';
+import { before } from './timestamp.ts';
 import { attributeOf } from './xml.ts';
 
 /** What the standard writes where there is no value. */
