@@ -238,7 +238,8 @@ export class Gateway {
         `${change.needsRestart.join(', ')} changed: restart the gateway for that; the rest is applied now`,
       );
     }
-    this.#config = { ...next, gateway: this.#config.gateway };
+    const { id, tenant, site, dataDir } = this.#config.gateway;
+    this.#config = { ...next, gateway: { ...next.gateway, id, tenant, site, dataDir } };
     if (change.buffer) this.#startTimers(machines);
     outbox.setBudget(budgetOf(this.#config));
     await machines.stop([...change.removed, ...change.changed]);

@@ -1,5 +1,6 @@
 import { checkAlerts } from './alert-checks.ts';
 import type { Finding } from './finding.ts';
+import { isLoopback } from './http.ts';
 import { isMapping, valueAt } from './visit.ts';
 
 /** What no schema of a single value can tell. Takes the data as it was read, so that it finds what it can in any. */
@@ -39,13 +40,9 @@ function checkUplink(uplink: unknown): Finding[] {
     findings.push({ path: ['uplink', 'tls'], at: 'key', message });
   }
   const auth = uplink['auth'];
-  if (isMapping(auth) && ('password' in auth || 'token' in auth) && !isLoopback(hostname)) {
+  if (isMapping(auth) && ('password' in auth || 'token' in auth) && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
     const message = `anyone on the network can read the password or token, as ${protocol}// is not encrypted: use ${secure}`;
     findings.push({ path: ['uplink', 'auth'], at: 'key', message, level: 'warning' });
   }
   return findings;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

@@ -11,6 +11,7 @@ export interface ConfigChange {
   readonly buffer: boolean;
   /** Rules or channels. What is computed of the machines starts them anew: they are then all among `changed`. */
   readonly rules: boolean;
+  readonly http: boolean;
   /** Keys that changed and that a running gateway cannot take up, e.g. `gateway.dataDir`. */
   readonly needsRestart: readonly string[];
 }
@@ -33,6 +34,7 @@ export function diffConfig(before: Config, after: Config): ConfigChange {
     ),
     uplink: !same(before.uplink, after.uplink),
     buffer: !same(before.buffer, after.buffer),
+    http: !same(before.http, after.http),
     rules: isComputed || !same(before.channels, after.channels),
     needsRestart: [
       ...fixed.filter((key) => gatewayBefore[key] !== gatewayAfter[key]).map((key) => `gateway.${key}`),

@@ -4,6 +4,7 @@ import { alertsSchema } from './alerts.ts';
 import { anomalySchema } from './anomaly.ts';
 import { channelsSchema } from './channels.ts';
 import { featuresSchema } from './features.ts';
+import { httpSchema } from './http.ts';
 import { oeeSchema } from './oee.ts';
 import { always } from './pieces.ts';
 import { rollupsSchema } from './rollups.ts';
@@ -30,6 +31,23 @@ const gateway = z
       // systemd.exec(5): several folders are separated by colons.
       .prefault(() => process.env['STATE_DIRECTORY']?.split(':')[0] || 'edge-gateway-data')
       .describe('Folder of the outbox. Default: `$STATE_DIRECTORY` (set by systemd), else `edge-gateway-data`'),
+    heartbeat: duration({ min: '1s', max: '1h' })
+      .prefault('30s')
+      .describe('How often the retained status message is sent again, with figures of the computer and the lanes'),
+    watchdog: duration({ min: '5s', max: '1h' })
+      .prefault('60s')
+      .describe('A part that should make progress and makes none for so long is restarted'),
+    maxMemory: size({ min: '64MiB' })
+      .prefault('512MiB')
+      .describe('Memory of the process (RSS) above which it is restarted in an orderly way'),
+    quota: z
+      .strictObject({
+        pointsPerHour: z.int().positive().optional().describe('Observations stored in an hour of the clock'),
+        machines: z.int().positive().optional().describe('Machines in the config'),
+        alertsPerDay: z.int().positive().optional().describe('Alerts that people are told of, in a day (UTC)'),
+      })
+      .prefault({})
+      .describe('What this gateway may use; see docs/quota.md for what happens at 80 % and 100 %'),
   })
   .describe('Who this gateway is, and where it keeps its data');
 
@@ -205,6 +223,7 @@ export function configSchema(drivers: Drivers) {
     rollups: rollupsSchema.optional(),
     oee: oeeSchema.default([]),
     anomaly: anomalySchema.optional(),
+    http: httpSchema.prefault({}),
     log: log.prefault({}),
   });
 }
@@ -212,6 +231,7 @@ export function configSchema(drivers: Drivers) {
 export type GatewayConfig = z.output<typeof gateway>;
 export type UplinkConfig = z.output<typeof uplink>;
 export type BufferConfig = z.output<typeof buffer>;
+export type HttpConfig = z.output<typeof httpSchema>;
 export type LogConfig = z.output<typeof log>;
 export type MachineConfig = {
   id: string;
@@ -231,5 +251,6 @@ export interface Config {
   readonly rollups?: z.output<typeof rollupsSchema> | undefined;
   readonly oee: z.output<typeof oeeSchema>;
   readonly anomaly?: z.output<typeof anomalySchema> | undefined;
+  readonly http: HttpConfig;
   readonly log: LogConfig;
 }

@@ -116,7 +116,9 @@ function unknownKeys(keys: readonly string[], path: Path, shape: z.core.$ZodShap
   const known = Object.keys(shape);
   // Where secrets are expected, what looks like a key may be one.
   const secretive = Object.values(shape).some((value) =>
-    [...visit(value, undefined)].some((visited) => references.get(visited.schema)?.kind === 'secret'),
+    [...visit(value, undefined)].some(
+      (visited) => visited.path.length === 0 && references.get(visited.schema)?.kind === 'secret',
+    ),
   );
   return keys.map((key) => {
     const meant = nearest(key, known);

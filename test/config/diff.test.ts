@@ -7,7 +7,16 @@ import { loadGood, MINIMAL } from './support.ts';
 const base = loadGood(t.testdir(), MINIMAL);
 const [machine] = base.machines as [Config['machines'][number]];
 const LOG_CHANNEL = { type: 'log', resolved: true, perHour: 60, timeout: 10_000 } as const;
-const NONE = { removed: [], added: [], changed: [], uplink: false, buffer: false, rules: false, needsRestart: [] };
+const NONE = {
+  removed: [],
+  added: [],
+  changed: [],
+  uplink: false,
+  buffer: false,
+  http: false,
+  rules: false,
+  needsRestart: [],
+};
 
 t.test('a config that was read again unchanged changes nothing', async (t) => {
   t.strictSame(
@@ -39,12 +48,13 @@ t.test('each part that changes is told', async (t) => {
   const after = (change: Partial<Config>) => diffConfig(base, { ...base, ...change });
   t.strictSame(after({ uplink: { ...base.uplink, backoff: { min: 1, max: 2 } } }), { ...NONE, uplink: true });
   t.strictSame(after({ buffer: { ...base.buffer, maxAge: 1 } }), { ...NONE, buffer: true });
+  t.strictSame(after({ http: { listen: 'off' } }), { ...NONE, http: true });
   t.strictSame(after({ channels: { desk: LOG_CHANNEL } }), { ...NONE, rules: true });
   t.strictSame(after({ log: { ...base.log, level: 'debug' } }), { ...NONE, needsRestart: ['log'] });
 });
 
 t.test('what a running gateway cannot take up is named', async (t) => {
-  const gateway = { id: 'x', tenant: 'y', site: 'z', dataDir: '/w' };
+  const gateway = { ...base.gateway, id: 'x', tenant: 'y', site: 'z', dataDir: '/w' };
   const log = { ...base.log, format: 'json' as const };
   t.strictSame(diffConfig(base, { ...base, gateway, log }), {
     ...NONE,

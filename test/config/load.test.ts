@@ -233,7 +233,15 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
   environment(t, { STATE_DIRECTORY: undefined });
   const config = loadGood(folder, `\uFEFF${MINIMAL.replaceAll('\n', '\r\n')}`);
   t.strictSame(config, {
-    gateway: { id: 'gw-01', tenant: 'acme', dataDir: join(folder, 'edge-gateway-data') },
+    gateway: {
+      id: 'gw-01',
+      tenant: 'acme',
+      dataDir: join(folder, 'edge-gateway-data'),
+      heartbeat: 30_000,
+      watchdog: 60_000,
+      maxMemory: 512 * 2 ** 20,
+      quota: {},
+    },
     machines: [
       { ...config.machines[0], id: 'vmc-3', driver: 'mtconnect', url: 'http://192.168.0.21:5000', labels: {} },
     ],
@@ -260,6 +268,7 @@ t.test('a config with defaults only is complete, with absolute paths', async (t)
     alerts: [],
     channels: {},
     oee: [],
+    http: { listen: '127.0.0.1:8080' },
     log: { level: 'info', format: 'auto' },
   });
 });
