@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from './project-root.ts';
 
-/** `version` of package.json: two folders up from `dist/src/`, one from `src/`. */
-export const VERSION: string = readVersion();
-
-function readVersion(): string {
-  const folder = import.meta.url.includes('/dist/src/') ? '../../package.json' : '../package.json';
-  return JSON.parse(readFileSync(new URL(folder, import.meta.url), 'utf8')).version;
-}
+/** `version` of package.json. */
+export const VERSION: string = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')).version;

@@ -4,13 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { within } from '../abort.ts';
+import { PROJECT_ROOT } from '../project-root.ts';
 import { RIG_CONFIG } from './bearing-rig.ts';
 import type { DemoMachine } from './machines.ts';
 
-const BIN = fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../../../bin' : '../../bin', import.meta.url));
+const COMMAND = join(PROJECT_ROOT, 'bin/edge-gateway');
 const STOP_MS = 8000;
 
 export interface GatewayProcess extends AsyncDisposable {
@@ -37,7 +37,7 @@ export async function startGateway({ machines, uplinkPort, tell }: GatewayProces
     log: { format: 'json' },
   };
   await writeFile(file, stringify(config));
-  const child = spawn(join(BIN, 'edge-gateway'), ['run', '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(COMMAND, ['run', '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: child.stdout }).on('line', (line) => {
     const { level, msg, machine } = JSON.parse(line);
     if (level >= 40) tell(`gateway: ${machine === undefined ? '' : `${machine}: `}${msg}`);
