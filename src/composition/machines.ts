@@ -3,7 +3,8 @@ import type { ClockQuality } from '../clock.ts';
 import type { Config, MachineConfig } from '../config/schema.ts';
 import type { Driver, DriverModule } from '../drivers/driver.ts';
 import { driverFolder } from '../drivers/folder.ts';
-import { supervise } from '../drivers/supervise.ts';
+import { Pulse } from '../drivers/pulse.ts';
+import { Supervisor } from '../drivers/supervise.ts';
 import { Fault } from '../errors.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
 import type { Log } from '../log.ts';
@@ -25,6 +26,7 @@ const STOP_COMMIT_MS = 1500;
 interface RunningMachine {
   readonly pipeline: MachinePipeline;
   readonly engines: MachineEngines;
+  readonly supervisor: Supervisor;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
@@ -113,10 +115,17 @@ export class Machines {
     const { id: machine, labels } = config;
     const { tenant, id: gateway, site, dataDir } = current().gateway;
     const log = this.#options.log.child({ machine });
-    const context = { machine, log, clock, folder: driverFolder(dataDir, config.driver) };
-    const driver = await this.#loadDriver(config)
-      .then((create) => create(config, context))
-      .catch(broken);
+    const pulse = new Pulse();
+    const folder = driverFolder(dataDir, config.driver);
+    const context = { machine, log, clock, folder, sign: pulse.sign.bind(pulse) };
+    const newDriver = await this.#loadDriver(config).catch((error: unknown) => () => broken(error));
+    const create = () => {
+      try {
+        return newDriver(config, context);
+      } catch (error) {
+        return broken(error);
+      }
+    };
     const pipeline = new MachinePipeline({
       machine,
       labels,
@@ -133,8 +142,8 @@ export class Machines {
     });
     const abort = new AbortController();
     const cursor = await outbox.cursor(machine);
-    const done = supervise({ driver, sink: pipeline, cursor, log, clock }, abort.signal);
-    this.#running.set(machine, { pipeline, engines, abort, done });
+    const supervisor = new Supervisor({ create, sink: pipeline, cursor, log, clock, pulse });
+    this.#running.set(machine, { pipeline, engines, supervisor, abort, done: supervisor.run(abort.signal) });
   }
 
   async #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {

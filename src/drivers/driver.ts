@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { StampClock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, Reading } from '../observation.ts';
+import type { Sign } from './pulse.ts';
 import type { DriverTools } from './toolbox.ts';
 
 /**
@@ -20,6 +21,11 @@ export interface Driver {
   observe(from: Cursor | undefined, signal: AbortSignal): AsyncIterable<Reading>;
   /** How the link to the machine is doing, as far as it is known now. Cheap, and safe to call at any time. */
   vitals?(): readonly Vital[];
+  /**
+   * Milliseconds that it may yield nothing and give no sign while all is well: its longest pause. Default 10 s. One that is silent for
+   * much longer (`gateway.watchdog`) hangs, and is replaced.
+   */
+  readonly patience?: number;
 }
 
 /** One figure of a link, judged for the technician. */
@@ -45,6 +51,11 @@ export interface DriverContext {
    * machines. It need not exist: who writes first makes it.
    */
   readonly folder: string;
+  /**
+   * Takes signs of life beside readings: that the machine answered, that the driver's loop goes round although the machine does not,
+   * that an answer could not be understood. Cheap; absent where nobody watches.
+   */
+  readonly sign?: (sign: Sign) => void;
 }
 
 /** A machine entry of the config whose keys were found to fit the driver's settings. */

@@ -1,4 +1,5 @@
 import type { Observation, Quality, Value } from '../observation.ts';
+import type { LatestValue } from './latest.ts';
 
 /** A batch in the making has its size bounded so that any broker takes it: AWS IoT Core accepts 128 KiB a message. */
 export const MAX_OBSERVATIONS = 2000;
@@ -59,6 +60,20 @@ export class TelemetryBatcher {
     this.#count += 1;
     this.#bytes += BYTES_PER_OBSERVATION + weight(v);
     if (t < this.#t0) this.#t0 = t;
+  }
+
+  /** The last value of each signal in it. */
+  *latest(unitOf: (signal: string) => string | undefined): Generator<LatestValue> {
+    for (const [name, { times, values, qualities }] of this.#columns) {
+      const last = times.length - 1;
+      yield {
+        name,
+        unit: unitOf(name),
+        t: times[last] as number,
+        v: values[last] as Value,
+        q: qualities?.[last] ?? 'good',
+      };
+    }
   }
 
   /** The batch so far, and starts the next one; undefined when nothing was added. */

@@ -6,11 +6,11 @@ import { isDerived } from './derived-names.ts';
 import { FeatureEngine, type FeatureSettings } from './features/feature-engine.ts';
 import { NOTHING_DERIVED } from './no-engines.ts';
 import { eventsOf, OeeEngine, type OeeSettings } from './oee/oee-engine.ts';
-import { oeeObservations } from './oee/period.ts';
+import { type OeePeriod, oeeObservations } from './oee/period.ts';
 import { Reducer, type SendSettings } from './rollups/reducer.ts';
 import { type RollupBody, RollupEngine, type RollupSettings } from './rollups/rollup-engine.ts';
 import { RuleEngine } from './rules/engine.ts';
-import type { Rule, Transition } from './rules/rule.ts';
+import type { OpenAlert, Rule, Transition } from './rules/rule.ts';
 import { EventOrder, type OrderedSink } from './statistics/event-order.ts';
 
 /** What the engines of a machine have made of its observations since they were last asked. */
@@ -181,6 +181,16 @@ export class Engines {
   acknowledge(rule: string, now: number, by: string): boolean {
     this.advance(now);
     return this.#rules.acknowledge(rule, this.#rules.now, by);
+  }
+
+  /** The alerts that are on. */
+  openAlerts(): readonly OpenAlert[] {
+    return this.#rules.open();
+  }
+
+  /** The periods of OEE under way, as they stand. */
+  oeeNow(): readonly OeePeriod[] {
+    return this.#oee?.current() ?? [];
   }
 
   /** What a restart must not forget, as JSON. Right after `take`: what was made and not taken is not in it. */

@@ -7,6 +7,8 @@ import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
 import type { Derived } from './engines.ts';
+import { MachineFigures } from './figures.ts';
+import { type LatestValue, LatestValues } from './latest.ts';
 import type { MachineEngines } from './no-engines.ts';
 import { type Transition, UNPUBLISHED } from './rules/rule.ts';
 
@@ -50,6 +52,10 @@ export class MachinePipeline {
   /** What is not sent as it is. */
   readonly #local = new TelemetryBatcher();
   readonly #units = new Map<string, string>();
+  readonly #unitOf = (signal: string) => this.#units.get(signal);
+  readonly #latest = new LatestValues();
+  /** What was counted since it was made. */
+  readonly figures: MachineFigures;
   #events: MachineEvent[] = [];
   /** Of the clock that stamped what waits in the batcher, and in `#events`; undefined: the machine's own. */
   #origin: number | undefined;
@@ -66,10 +72,23 @@ export class MachinePipeline {
 
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
+    this.figures = new MachineFigures(options.clock.now());
+  }
+
+  /** The last value of each signal; those of an instant ago as well. */
+  latest(): LatestValues {
+    this.#latest.take(this.#lastOf());
+    return this.#latest;
+  }
+
+  *#lastOf(): Generator<LatestValue> {
+    yield* this.#batcher.latest(this.#unitOf);
+    yield* this.#local.latest(this.#unitOf);
   }
 
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
   async accept(reading: Reading, signal: AbortSignal): Promise<void> {
+    this.figures.reading(reading, this.#options.clock.now());
     for (const event of reading.events ?? []) this.#note(event, reading.origin);
     if (reading.origin !== this.#origin) {
       this.#sealTelemetry();
@@ -141,7 +160,7 @@ export class MachinePipeline {
   }
 
   #take(): Derived {
-    return this.#options.engines.take((signal) => this.#units.get(signal));
+    return this.#options.engines.take(this.#unitOf);
   }
 
   /** Whether there are alerts among it. */
@@ -176,6 +195,7 @@ export class MachinePipeline {
 
   /** Events of different clocks make different batches. */
   #note(event: MachineEvent, origin: number | undefined): void {
+    this.figures.event(event);
     if (origin !== this.#eventOrigin) this.#sealEvents();
     this.#eventOrigin = origin;
     if (event.type !== 'machine') {
@@ -206,12 +226,14 @@ export class MachinePipeline {
   }
 
   #sealTelemetry(): void {
-    const sealed = this.#batcher.seal((signal) => this.#units.get(signal));
+    this.#latest.take(this.#batcher.latest(this.#unitOf));
+    const sealed = this.#batcher.seal(this.#unitOf);
     if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed, this.#origin));
   }
 
   #sealLocal(): void {
-    const sealed = this.#local.seal((signal) => this.#units.get(signal));
+    this.#latest.take(this.#local.latest(this.#unitOf));
+    const sealed = this.#local.seal(this.#unitOf);
     if (sealed !== undefined) this.#sealed.push({ ...this.#batch('telemetry', sealed, this.#origin), local: true });
   }
 

@@ -20,6 +20,8 @@ export function noEngines(machine: string): MachineEngines {
     advance: () => undefined,
     take: () => NOTHING_DERIVED,
     acknowledge: () => false,
+    openAlerts: () => [],
+    oeeNow: () => [],
     snapshot: () => null,
     restore: () => undefined,
     warm: () => undefined,

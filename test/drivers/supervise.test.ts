@@ -2,11 +2,18 @@ import { pino } from 'pino';
 import t from 'tap';
 import { Backoff } from '../../src/backoff.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
-import { type Sink, supervise } from '../../src/drivers/supervise.ts';
+import { type Sink, type Supervised, Supervisor } from '../../src/drivers/supervise.ts';
 import { Fault } from '../../src/errors.ts';
 import type { Cursor, MachineEvent, Reading } from '../../src/observation.ts';
 
 const clock = { now: () => Date.now() };
+
+function supervise(
+  { driver, ...rest }: Omit<Supervised, 'create'> & { driver: Driver },
+  signal: AbortSignal,
+): Promise<void> {
+  return new Supervisor({ create: () => driver, ...rest }).run(signal);
+}
 
 /** A driver whose life the test scripts: each call of `observe` takes the next script. */
 function scripted(scripts: ((from: Cursor | undefined, signal: AbortSignal) => AsyncIterable<Reading>)[]): Driver {
@@ -140,3 +147,44 @@ t.test('what the cloud is told, the log says too', async (t) => {
     [40, 'gap: an unknown number of observations are lost (agent-overrun)'],
   ]);
 });
+
+t.test(
+  'a driver that hangs is left behind and replaced, and goes on from the last cursor',
+  { timeout: 10_000 },
+  async (t) => {
+    const stop = new AbortController();
+    const { sink, events, log } = recorder();
+    const froms: (Cursor | undefined)[] = [];
+    const hanging: Driver = {
+      async *observe() {
+        yield { observations: [], cursor: { next: 5 } };
+        await new Promise(() => undefined);
+      },
+    };
+    const sound: Driver = {
+      // biome-ignore lint/correctness/useYield: it ends the test
+      async *observe(from) {
+        froms.push(from);
+        stop.abort(new Error('done'));
+      },
+    };
+    const drivers = [hanging, sound];
+    const supervisor = new Supervisor({
+      create: () => drivers.shift() as Driver,
+      sink: {
+        ...sink,
+        accept: async () => {
+          setImmediate(() => supervisor.replace('nothing came for 60 s'));
+        },
+      },
+      cursor: undefined,
+      log,
+      clock,
+      backoff: new Backoff({ min: 0, max: 0 }),
+    });
+    await supervisor.run(stop.signal);
+    t.same(froms, [{ next: 5 }]);
+    t.match(events, [{ type: 'driver', state: 'failed', message: 'nothing came for 60 s' }]);
+    t.equal(supervisor.replaced, 1);
+  },
+);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LinkDown, ModbusException } from './errors.ts';
+import { BadAnswer, LinkDown, ModbusException } from './errors.ts';
 import type { LinkClient } from './link.ts';
 import { readData, readRequest } from './pdu.ts';
 import type { Span } from './plan.ts';
@@ -26,6 +26,8 @@ export interface AskerOptions {
   readonly timeout: number;
   readonly retries: number;
   readonly statistics: Statistics;
+  /** Something came that is no answer. */
+  readonly damaged?: () => void;
 }
 
 /** Asks one unit, and keeps its breaker informed. Rejects only with the abort reason. */
@@ -86,6 +88,7 @@ export class Asker {
       breaker.succeeded(0);
       return { kind: 'refused', error };
     }
+    if (error instanceof BadAnswer) this.#options.damaged?.();
     // Where it keeps nobody waiting, nothing but its own pace holds the next probe back.
     breaker.failed(performance.now(), isAlone ? 0 : timeout);
     return { kind: 'silent', error };

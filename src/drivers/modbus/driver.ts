@@ -17,6 +17,9 @@ import { vitalsOf } from './vitals.ts';
 /** A stop that was shorter than so many of the shortest intervals lost nothing that a schedule would have given. */
 const TOLERATED_INTERVALS = 3;
 
+/** Requests that a round may wait for in vain, on a line that others use as well. */
+const PATIENT_REQUESTS = 100;
+
 /** What `vitals` looks at while the driver runs. */
 interface Running {
   readonly groups: readonly PollGroup[];
@@ -72,6 +75,13 @@ export class ModbusDriver implements Driver {
       this.#running = undefined;
       await polling;
     }
+  }
+
+  get patience(): number {
+    const { poll, timeout } = this.#settings;
+    return (
+      Math.max(poll, ...resolveSignals(this.#settings).signals.map(({ every }) => every)) + PATIENT_REQUESTS * timeout
+    );
   }
 
   vitals(): readonly Vital[] {

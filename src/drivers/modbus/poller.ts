@@ -40,8 +40,10 @@ export class Poller {
   constructor(options: PollerOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
-    const { client, settings, statistics } = options;
-    this.#asker = new Asker({ client, timeout: settings.timeout, retries: settings.retries, statistics }, signal);
+    const { client, settings, statistics, context } = options;
+    const { timeout, retries } = settings;
+    const damaged = () => context.sign?.('unreadable');
+    this.#asker = new Asker({ client, timeout, retries, statistics, damaged }, signal);
     this.#state = settings.state && new StateFromRule(settings.state);
     for (const loss of options.lost) this.#losses.note(loss);
   }
@@ -53,7 +55,7 @@ export class Poller {
 
   /** Each group keeps its own schedule; the link puts their requests in turn. */
   async #follow(group: PollGroup): Promise<void> {
-    const { queue, statistics } = this.#options;
+    const { queue, statistics, context } = this.#options;
     const schedule = new Schedule(performance.now(), group.every);
     for (;;) {
       const { at, missed } = schedule.next(performance.now());
@@ -67,6 +69,7 @@ export class Poller {
       }
       const begun = performance.now();
       await this.#poll(group);
+      context.sign?.('turn');
       statistics.polls += 1;
       statistics.cycles.add((performance.now() - begun) / group.every);
     }
@@ -113,6 +116,7 @@ export class Poller {
     const all: Observation[] = [];
     const told: MachineEvent[] = [];
     if (isData) {
+      this.#options.context.sign?.('answer');
       const isReturn = this.#presence !== 'here';
       if (isReturn) {
         this.#presence = 'here';

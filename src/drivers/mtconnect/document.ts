@@ -73,12 +73,19 @@ export interface AssetsDocument {
 
 export type MtconnectDocument = StreamsDocument | DevicesDocument | ErrorDocument | AssetsDocument;
 
+/** What came is no document, or its header is unusable. */
+export class NoDocument extends Fault {
+  constructor(cause: Fault) {
+    super('machine', cause.message, { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) });
+  }
+}
+
 /** A streams document that is no XML, but whose header can be read: where to go on is known. */
-export class UnreadableDocument extends Fault {
+export class UnreadableDocument extends NoDocument {
   readonly header: StreamsHeader;
 
   constructor(cause: Fault, header: StreamsHeader) {
-    super('machine', cause.message, { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) });
+    super(cause);
     this.header = header;
   }
 }
@@ -86,15 +93,15 @@ export class UnreadableDocument extends Fault {
 /**
  * Reads a document of any version: the root's local name decides, the version in its namespace does not.
  * @param from what sent it, for messages
- * @throws Fault of the machine where it is no MTConnect document or its header is unusable, an `UnreadableDocument`
- *   where only its content is
+ * @throws NoDocument where it is no MTConnect document or its header is unusable, an `UnreadableDocument` where only its content is
  */
 export function parseDocument(bytes: Uint8Array, from: string): MtconnectDocument {
   try {
     return readDocument(bytes, from);
   } catch (error) {
-    const found = error instanceof Fault ? headerOfUnreadable(bytes) : undefined;
-    throw error instanceof Fault && found !== undefined ? new UnreadableDocument(error, found) : error;
+    if (!(error instanceof Fault)) throw error;
+    const found = headerOfUnreadable(bytes);
+    throw found === undefined ? new NoDocument(error) : new UnreadableDocument(error, found);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Cursor, Reading } from '../../observation.ts';
 import type { Driver, DriverContext, Vital } from '../driver.ts';
 import { AgentClient } from './agent.ts';
 import { ClockSkew } from './clock-skew.ts';
+import { NoDocument } from './document.ts';
 import { Follower, type Habits } from './follow.ts';
 import { Pacer } from './pacer.ts';
 import { Session } from './session.ts';
@@ -28,12 +29,17 @@ export class MtconnectDriver implements Driver {
     this.#context = context;
   }
 
+  get patience(): number {
+    return Math.max(this.#settings.pollInterval, this.#settings.heartbeat) + this.#settings.requestTimeout;
+  }
+
   async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
     try {
       yield* this.#connect(from, signal);
     } catch (error) {
       // Whatever the abort broke, the abort is why.
       signal.throwIfAborted();
+      if (error instanceof NoDocument) this.#context.sign?.('unreadable');
       throw error;
     } finally {
       this.#follower = undefined;

@@ -138,6 +138,7 @@ export class Follower {
    */
   async *#narrow(error: UnreadableDocument, { from, count }: SampleRequest): AsyncGenerator<Reading> {
     const { habits, session, context } = this.#options;
+    context.sign?.('unreadable');
     if (habits.spoiled === undefined)
       context.log.debug(`${explain(error)}. Looking for the observation that spoils it`);
     await sleep(UNREADABLE_PAUSE_MS, undefined, { signal: this.#signal });

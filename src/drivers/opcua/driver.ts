@@ -24,6 +24,9 @@ const CANNOT_SUBSCRIBE: ReadonlySet<string> = new Set([
   'BadRequestNotAllowed',
 ]);
 
+/** A server with ten thousand nodes is looked through for so long at most, without a sign. */
+const SURVEY_MS = 5 * 60_000;
+
 /**
  * Reads one OPC UA server. Each call of `observe` is one secure channel; what broke it is thrown, and the next call takes up
  * the session and the subscription where the server still has them. At most one session is created by a call. The cursor
@@ -39,6 +42,10 @@ export class OpcuaDriver implements Driver {
     this.#settings = settings;
     this.#context = context;
     this.#pki = pki;
+  }
+
+  get patience(): number {
+    return Math.max(this.#settings.pollInterval, this.#settings.requestTimeout) + SURVEY_MS;
   }
 
   async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {

@@ -212,6 +212,7 @@ export class Subscriber {
       this.#signal.throwIfAborted();
       const published = await publisher.next(look);
       this.#signal.throwIfAborted();
+      this.#options.context.sign?.(publisher.heard === this.#options.life.heard ? 'turn' : 'answer');
       this.#options.life.heard = publisher.heard;
       if (published !== undefined) yield* this.#take(subscribed, publisher, published);
       const overflow = this.#options.life.overflows.take(this.#now);

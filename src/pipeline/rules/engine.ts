@@ -1,7 +1,7 @@
 import { selects } from '../../expression/selector.ts';
 import type { SignalRef } from '../../expression/terms.ts';
 import type { Observation, Value } from '../../observation.ts';
-import type { Rule, Transition } from './rule.ts';
+import type { OpenAlert, Rule, Transition } from './rule.ts';
 import { endOfKept, RuleRunner } from './runner.ts';
 import { Slot } from './slot.ts';
 
@@ -123,6 +123,11 @@ export class RuleEngine {
   acknowledge(rule: string, t: number, by: string): boolean {
     this.advance(t);
     return this.#runners.find((runner) => runner.rule.name === rule)?.acknowledge(this.#clock, by) ?? false;
+  }
+
+  /** The alerts that are on. */
+  open(): OpenAlert[] {
+    return this.#runners.flatMap((runner) => runner.open() ?? []);
   }
 
   /** What a restart must not forget, as JSON; small, since windows are filled again by `warm` as far as that can be. */

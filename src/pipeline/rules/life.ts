@@ -81,6 +81,14 @@ export class Life {
     return isOpen(this.#now);
   }
 
+  get isLatched(): boolean {
+    return this.#now.phase === 'latched';
+  }
+
+  get isAcknowledged(): boolean {
+    return this.#now.acknowledged;
+  }
+
   /** The alert's own part of its id: when it began, and which it is of those that began then. */
   get ordinal(): string {
     return ordinalOf(this.#now);

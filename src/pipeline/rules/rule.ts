@@ -76,5 +76,12 @@ export interface Transition {
   readonly reason?: string;
 }
 
+/** An alert that is on, as it stands. */
+export interface OpenAlert extends Pick<Transition, 'id' | 'machine' | 'rule' | 'severity' | 'since' | 'summary'> {
+  readonly state: 'firing' | 'latched';
+  readonly acknowledged: boolean;
+  readonly shadow: boolean;
+}
+
 /** Transitions that nobody needs to hear of by default. */
 export const UNPUBLISHED: readonly TransitionState[] = ['pending', 'cancelled'];

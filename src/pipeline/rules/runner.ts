@@ -4,7 +4,7 @@ import type { Value } from '../../observation.ts';
 import type { EventClock } from './clock.ts';
 import { type Compiled, compileCondition, type Surroundings } from './compile.ts';
 import { alertIn, Life, type Step } from './life.ts';
-import type { Rule, Severity, Transition, TransitionState } from './rule.ts';
+import type { OpenAlert, Rule, Severity, Transition, TransitionState } from './rule.ts';
 import type { Slot } from './slot.ts';
 
 /** One rule at one machine. */
@@ -66,6 +66,18 @@ export class RuleRunner {
     return this.#life.acknowledge(clock.now, by);
   }
 
+  /** The alert that is on; undefined when there is none. */
+  open(): OpenAlert | undefined {
+    const { name: rule, severity, summary, shadow } = this.rule;
+    const life = this.#life;
+    if (!life.isOpen) return undefined;
+    return {
+      ...{ id: this.#idOf(life.ordinal), machine: this.#machine, rule, severity, shadow, since: life.since },
+      ...{ state: life.isLatched ? 'latched' : 'firing', acknowledged: life.isAcknowledged },
+      ...(summary === undefined ? {} : { summary }),
+    };
+  }
+
   snapshot(): Value {
     return {
       words: this.#words(),
@@ -106,6 +118,10 @@ export class RuleRunner {
     return next;
   }
 
+  #idOf(ordinal: string): string {
+    return `${this.rule.name}:${this.#machine}:${ordinal}`;
+  }
+
   #tell(state: TransitionState, step: Step): void {
     this.#emit(this.#transition(state, step, this.#values()));
   }
@@ -121,7 +137,7 @@ export class RuleRunner {
     // A rule may fail with no alert that this could be a step of.
     const own = state !== 'disabled' || life.isOpen;
     return {
-      ...{ rule, machine, id: `${rule}:${machine}:${own ? life.ordinal : now}`, state, t: now },
+      ...{ rule, machine, id: this.#idOf(own ? life.ordinal : `${now}`), state, t: now },
       ...{ since: own ? life.since : now, severity, values },
       ...(summary === undefined ? {} : { summary }),
       ...(shadow ? { shadow } : {}),

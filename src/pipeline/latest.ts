@@ -1,0 +1,44 @@
+import type { Quality, Value } from '../observation.ts';
+
+/** Signals of one machine that are remembered at most: names can be as many as a machine makes up. */
+const MAX_SIGNALS = 20_000;
+
+/** The last value of a signal. */
+export interface LatestValue {
+  readonly name: string;
+  readonly unit?: string | undefined;
+  /** Milliseconds since the epoch, as the source stamped it. */
+  readonly t: number;
+  readonly v: Value;
+  readonly q: Quality;
+}
+
+/** The last value of each signal of a machine. A value keeps its object until another comes, so that what changed is seen by identity. */
+export class LatestValues {
+  readonly #values = new Map<string, LatestValue>();
+
+  /** One that is older than what is known is passed over. */
+  take(values: Iterable<LatestValue>): void {
+    for (const value of values) {
+      const known = this.#values.get(value.name);
+      if (known === undefined ? this.#values.size >= MAX_SIGNALS : known.t > value.t || isSame(known, value)) continue;
+      this.#values.set(value.name, value);
+    }
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(name: string): LatestValue | undefined {
+    return this.#values.get(name);
+  }
+
+  all(): LatestValue[] {
+    return [...this.#values.values()];
+  }
+}
+
+function isSame(a: LatestValue, b: LatestValue): boolean {
+  return a.t === b.t && a.v === b.v && a.q === b.q;
+}
