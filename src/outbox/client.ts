@@ -213,6 +213,11 @@ class OutboxClient implements LocalOutbox {
     return this.#link.call({ type: 'idBefore', time });
   }
 
+  async idNear(time: number): Promise<number> {
+    this.#assertOpen();
+    return this.#link.call({ type: 'idNear', time });
+  }
+
   async telemetry(range: HistoryRange, limit: number, maxBytes: number): Promise<StoredBatch[]> {
     this.#assertOpen();
     return this.#link.call({ type: 'telemetry', range, limit, maxBytes });

@@ -27,6 +27,8 @@ export interface LocalHistory {
   state(machine: string): Promise<MachineState | undefined>;
   /** Id of the newest batch that was committed before a time of the steady clock; 0 when there is none. */
   idBefore(time: number): Promise<number>;
+  /** About the same, at once however long ago that was; what was salvaged since may make it wrong. */
+  idNear(time: number): Promise<number>;
   /** Telemetry of one machine or all, sent or not, with `after < id <= upTo`, oldest first. */
   telemetry(range: HistoryRange, limit: number, maxBytes: number): Promise<StoredBatch[]>;
 }

@@ -69,6 +69,7 @@ export interface Calls {
   release: { request: { machine: string | undefined; now: number }; reply: number };
   repairClock: { request: { origin: number; terms: Terms }; reply: Repaired };
   state: { request: { machine: string }; reply: MachineState | undefined };
+  idNear: { request: { time: number }; reply: number };
   idBefore: { request: { time: number }; reply: number };
   telemetry: { request: { range: HistoryRange; limit: number; maxBytes: number }; reply: StoredBatch[] };
   noticeChannels: { request: object; reply: string[] };

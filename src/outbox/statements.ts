@@ -198,6 +198,9 @@ export function writerStatements(db: Database) {
     idBefore: db
       .prepare('SELECT coalesce((SELECT id FROM batches WHERE stored_at < ? ORDER BY id DESC LIMIT 1), 0)')
       .pluck() as Statement<[time: number], number>,
+    storedFrom: row<[id: number], { id: number; storedAt: number }>(
+      'SELECT id, stored_at AS storedAt FROM batches WHERE id >= ? ORDER BY id LIMIT 1',
+    ),
     saveState: one<[machine: string, afterId: number, now: number, state: Buffer]>(
       `INSERT INTO states VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET after_id = excluded.after_id, saved_at = excluded.saved_at, state = excluded.state`,

@@ -8,8 +8,9 @@ import type { Books, Channel } from './books.ts';
 import { ClockRepair, type Repaired } from './clock-repair.ts';
 import { decodeBody, encodeBody } from './codec.ts';
 import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
-import { asDamage, damage, openFault } from './disk-faults.ts';
-import { type HistoryRange, LOCAL_STREAM, type MachineState, type StoredNotice } from './local.ts';
+import { asDamage, openFault } from './disk-faults.ts';
+import { LOCAL_STREAM } from './local.ts';
+import { LocalStore } from './local-store.ts';
 import {
   type Append,
   type Budget,
@@ -33,17 +34,11 @@ import {
   SLICE_BATCHES,
   withinDisk,
 } from './retention.ts';
+import { batchesOf, storedBatch } from './rows.ts';
 import type { SalvagedBatch } from './salvage.ts';
 import { shed } from './shed.ts';
 import { replacement, split } from './split.ts';
-import {
-  type BatchRow,
-  LANE_CODES,
-  laneOf,
-  type RunRow,
-  type WriterStatements,
-  writerStatements,
-} from './statements.ts';
+import { LANE_CODES, laneOf, type RunRow, type WriterStatements, writerStatements } from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
 
 /** No limit but the disk: what SQLite starts with. */
@@ -97,6 +92,7 @@ export class Store {
   readonly #files: Files;
   readonly #sql: WriterStatements;
   readonly #clockRepair: ClockRepair;
+  readonly local: LocalStore;
   #books: Books;
   #commits = 0;
   /** Observations given up since it was opened, and in the transaction that is under way. */
@@ -108,6 +104,7 @@ export class Store {
     this.#sql = sql;
     this.#books = books;
     this.#clockRepair = new ClockRepair(sql, books.nextId);
+    this.local = new LocalStore(sql);
     this.stream = sql.meta.get('stream') as string;
   }
 
@@ -296,46 +293,6 @@ export class Store {
   /** See `Outbox.release`. */
   release(machine: string | undefined, now: number): number {
     return this.#sql.release.run({ machine: machine ?? null, now }).changes;
-  }
-
-  /** See `Outbox.state`. */
-  state(machine: string): MachineState | undefined {
-    const row = this.#sql.state.get(machine);
-    return row && { ...row, state: JSON.parse(decodeBody(row.state)) };
-  }
-
-  /** See `Outbox.idBefore`. */
-  idBefore(time: number): number {
-    return this.#sql.idBefore.get(time) as number;
-  }
-
-  /** See `Outbox.telemetry`. */
-  telemetry(
-    { machine, after, upTo = Number.MAX_SAFE_INTEGER }: HistoryRange,
-    limit: number,
-    maxBytes: number,
-  ): StoredBatch[] {
-    return batchesOf(this.#sql.telemetry.iterate({ machine: machine ?? null, after, upTo, limit }), maxBytes);
-  }
-
-  /** See `Outbox.noticeChannels`. */
-  noticeChannels(): string[] {
-    return this.#sql.noticeChannels.all();
-  }
-
-  /** See `Outbox.notices`. */
-  notices(channel: string, limit: number): StoredNotice[] {
-    return this.#sql.notices.all(channel, limit);
-  }
-
-  /** See `Outbox.endNotice`. */
-  endNotice(id: number): undefined {
-    this.#sql.deleteNotice.run(id);
-  }
-
-  /** See `Outbox.delayNotice`. */
-  delayNotice(id: number, until: number): undefined {
-    this.#sql.delayNotice.run(until, id);
   }
 
   cursor(machine: string): Cursor | undefined {
@@ -548,37 +505,4 @@ export class Store {
 
 function plus(a: Pressure['shed'], b: Pressure['shed']): Pressure['shed'] {
   return { thinned: a.thinned + b.thinned, dropped: a.dropped + b.dropped };
-}
-
-/** Rows until their bodies have `maxBytes`; one at least. */
-function batchesOf(rows: Iterable<BatchRow>, maxBytes: number): StoredBatch[] {
-  const batches: StoredBatch[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const batch = storedBatch(row);
-    bytes += batch.body.length;
-    if (batches.length > 0 && bytes > maxBytes) break;
-    batches.push(batch);
-  }
-  return batches;
-}
-
-function storedBatch(row: BatchRow): StoredBatch {
-  const { id, machine, kind, stream, seq, t0, count, storedAt, refusals } = row;
-  if (row.body === null) throw damage(`batch ${id} has lost its body`);
-  const clock = row.synced === 1 ? 'synced' : 'unsynced';
-  return {
-    id,
-    machine,
-    kind,
-    stream,
-    seq,
-    lane: laneOf(row.lane),
-    t0,
-    count,
-    clock,
-    body: row.body,
-    storedAt,
-    refusals,
-  };
 }

@@ -91,19 +91,21 @@ class OutboxWorker {
       case 'repairClock':
         return { value: store.repairClock(request.origin, request.terms) };
       case 'state':
-        return { value: store.state(request.machine) };
+        return { value: store.local.state(request.machine) };
       case 'idBefore':
-        return { value: store.idBefore(request.time) };
+        return { value: store.local.idBefore(request.time) };
+      case 'idNear':
+        return { value: store.local.idNear(request.time) };
       case 'telemetry':
-        return handedOver(store.telemetry(request.range, request.limit, request.maxBytes));
+        return handedOver(store.local.telemetry(request.range, request.limit, request.maxBytes));
       case 'noticeChannels':
-        return { value: store.noticeChannels() };
+        return { value: store.local.noticeChannels() };
       case 'notices':
-        return { value: store.notices(request.channel, request.limit) };
+        return { value: store.local.notices(request.channel, request.limit) };
       case 'endNotice':
-        return { value: store.endNotice(request.id) };
+        return { value: store.local.endNotice(request.id) };
       case 'delayNotice':
-        return { value: store.delayNotice(request.id, request.until) };
+        return { value: store.local.delayNotice(request.id, request.until) };
       case 'cursor':
         return { value: store.cursor(request.machine) };
       case 'stats':

@@ -1,0 +1,58 @@
+import type { Value } from '../observation.ts';
+
+/** How far back a timeline goes, and how many stretches it has at most. */
+export const TIMELINE_MS = 24 * 3_600_000;
+const MAX_SEGMENTS = 5000;
+
+/** A stretch of time in one state. Milliseconds since the epoch. */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+  /** null: the machine said that it does not know. */
+  readonly state: string | null;
+}
+
+/** The states of a machine over the last day, in event time. What lies between two segments is unknown. */
+export class StateTimeline {
+  #segments: { from: number; to: number; state: string | null }[] = [];
+  /** Whether the last segment goes on until something else is observed. */
+  #isOpen = false;
+
+  /** The state at a time. One that is older than what is known is passed over. */
+  observe(t: number, value: Value): void {
+    const state = typeof value === 'string' ? value : null;
+    const last = this.#segments.at(-1);
+    if (last !== undefined && t < last.to) return;
+    if (last !== undefined && this.#isOpen) last.to = t;
+    if (this.#isOpen && last?.state === state) return;
+    this.#isOpen = true;
+    this.#segments.push({ from: t, to: t, state });
+    while (this.#segments.length > MAX_SEGMENTS || (this.#segments[0]?.to ?? t) < t - TIMELINE_MS)
+      this.#segments.shift();
+  }
+
+  /** The machine is still being read, and so still in its last state. */
+  hold(t: number): void {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && this.#isOpen && t > last.to) last.to = t;
+  }
+
+  between(from: number, to: number): Segment[] {
+    return this.#segments
+      .filter((segment) => segment.to > from && segment.from < to)
+      .map((segment) => ({ ...segment, from: Math.max(from, segment.from), to: Math.min(to, segment.to) }));
+  }
+
+  snapshot(): Value {
+    return this.#segments.map((segment) => ({ ...segment }));
+  }
+
+  /** Of a new timeline only: what comes is not joined to what was. Passes over what is none. */
+  restore(snapshot: Value | undefined): void {
+    const segments = Array.isArray(snapshot) ? (snapshot as readonly Partial<Segment>[]) : [];
+    for (const { from, to, state } of segments) {
+      const isSound = Number.isFinite(from) && Number.isFinite(to) && (state === null || typeof state === 'string');
+      if (isSound) this.#segments.push({ from: from as number, to: to as number, state: state as string | null });
+    }
+  }
+}
