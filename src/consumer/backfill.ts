@@ -17,6 +17,8 @@ interface Gateway {
   /** When a historical batch came last, and when the gateway went away, in milliseconds since the epoch. */
   lastAt: number;
   goneAt: number | undefined;
+  /** When it connected, by its own clock. */
+  connectedAt: number | undefined;
 }
 
 /**
@@ -38,14 +40,17 @@ export class Backfill {
     track.highest = Math.max(track.highest, seq);
   }
 
-  /** Whenever a gateway connects, its backlog is sent from the start. */
+  /** Whenever a gateway connects, its backlog is sent from the start. A heartbeat tells of a connect that nobody saw. */
   status(status: Status, now: number): void {
     const gateway = this.#gateway(status);
-    if (status.status === 'offline') gateway.goneAt ??= now;
-    else {
-      gateway.tracks.clear();
-      gateway.goneAt = undefined;
+    if (status.status === 'offline') {
+      gateway.goneAt ??= now;
+      return;
     }
+    const { since = status.t } = status;
+    if (status.reason !== 'heartbeat' || gateway.connectedAt !== since) gateway.tracks.clear();
+    gateway.connectedAt = since;
+    gateway.goneAt = undefined;
   }
 
   /** Whether a hole of a channel (`tenant/gateway/machine/kind/stream`) may still be filled. */
@@ -64,6 +69,7 @@ export class Backfill {
       tracks: new Map(),
       lastAt: Number.NEGATIVE_INFINITY,
       goneAt: undefined,
+      connectedAt: undefined,
     };
     this.#gateways.set(name, known);
     return known;

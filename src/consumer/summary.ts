@@ -133,8 +133,8 @@ export class Summary {
   }
 
   /** What a gateway had kept while it was offline is not live. */
-  #addStatus({ tenant, gateway, status, t }: Status): void {
-    if (status === 'online' && t !== undefined) this.#births.set(`${tenant}/${gateway}`, t);
+  #addStatus({ tenant, gateway, status, t, since = t }: Status): void {
+    if (status === 'online' && since !== undefined) this.#births.set(`${tenant}/${gateway}`, since);
   }
 }
 

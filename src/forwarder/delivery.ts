@@ -109,6 +109,8 @@ export class Delivery {
   readonly #rate: Rate;
   readonly #reach = new Reach();
   readonly #quota = new Quota(() => this.#quotaIsFree());
+  /** What wants to go out beside the batches, and when it did, monotonic milliseconds. */
+  #beside: { readonly publish: () => Promise<unknown>; sentAt?: number } | undefined;
   #bytesInFlight = 0;
   #rateTimer: NodeJS.Timeout | undefined;
   /** Batches that are sent once more, by id. */
@@ -139,6 +141,20 @@ export class Delivery {
 
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** Everything published that the broker has not answered: what counts for its Receive Maximum. */
+  get unanswered(): number {
+    return this.#inFlight.size + (this.#beside?.sentAt === undefined ? 0 : 1);
+  }
+
+  /**
+   * Publishes something with QoS 1 beside the batches: `publish` is called once the broker's Receive Maximum has a place,
+   * of which it takes the next one. Nothing happens where another one is still under way, or waits.
+   */
+  publishBeside(publish: () => Promise<unknown>): void {
+    this.#beside ??= { publish };
+    this.wake();
   }
 
   /** How the backlog stands; undefined while it is not known where it ends. */
@@ -190,6 +206,7 @@ export class Delivery {
   /** There may be something to send: a batch was stored, acknowledged or settled, or a replay was asked for. */
   wake(): void {
     if (!this.#begun) return;
+    this.#sendBeside();
     while (this.#maySend()) {
       const next = this.#lanes.next((lane) => this.#isOpen(lane));
       if (next === undefined) break;
@@ -227,7 +244,22 @@ export class Delivery {
   #maySend(): boolean {
     const { settler, quarantine } = this.#options;
     if (this.#paused || this.#quota.pauses) return false;
+    const { receiveMaximum } = this.#options.link;
+    if (this.unanswered >= receiveMaximum) return false;
     return this.#inFlight.size < this.#window && settler.size + quarantine.size < UNSETTLED_MAX;
+  }
+
+  /** Not beside suspects: a broker that closes the link would put the blame on them. */
+  #sendBeside(): void {
+    const { link, suspects } = this.#options;
+    const beside = this.#beside;
+    if (beside === undefined || beside.sentAt !== undefined) return;
+    if (this.#paused || suspects.careful || this.#inFlight.size >= link.receiveMaximum) return;
+    beside.sentAt = performance.now();
+    void beside.publish().then(() => {
+      this.#beside = undefined;
+      this.wake();
+    });
   }
 
   #isOpen(lane: SendLane): boolean {
@@ -452,7 +484,10 @@ export class Delivery {
   #checkDeadline(): void {
     const { link, ackTimeout, suspects } = this.#options;
     const [oldest] = this.#inFlight.values();
-    if (oldest === undefined) return;
+    if (oldest === undefined) {
+      this.#checkBeside();
+      return;
+    }
     const isSkipped = this.#acknowledgedUpTo > oldest.sentAt;
     // Over a slow line a window takes longer than one batch may: while one answer follows the other, the line lives.
     const since = isSkipped ? oldest.sentAt : Math.max(oldest.sentAt, this.#answeredAt);
@@ -465,6 +500,15 @@ export class Delivery {
     }
     const what = isSkipped ? `seq ${batch.seq} of ${batch.machine} ${batch.kind} (but later ones)` : 'anything';
     const message = `the broker has not acknowledged ${what} for ${seconds} s`;
+    link.destroy(new LinkError(message, { cause: 'silent', code: 'ACK', hint }));
+  }
+  /** What is beside the batches and alone: no answer to it is no answer at all. */
+  #checkBeside(): void {
+    const { link, ackTimeout } = this.#options;
+    const sentAt = this.#beside?.sentAt;
+    if (sentAt === undefined || performance.now() - Math.max(sentAt, this.#answeredAt) < ackTimeout) return;
+    const message = `the broker has not acknowledged the status message for ${Math.round(ackTimeout / 100) / 10} s`;
+    const hint = 'look at the broker’s log and load';
     link.destroy(new LinkError(message, { cause: 'silent', code: 'ACK', hint }));
   }
 }

@@ -7,6 +7,7 @@ import type { LaneStats, Outbox, Recall } from '../outbox/outbox.ts';
 import type { Commands } from './commands.ts';
 import { type BacklogProgress, Delivery, LIVE_MS } from './delivery.ts';
 import type { Sender } from './envelope.ts';
+import { type HeartbeatOptions, sendHeartbeats } from './heartbeat.ts';
 import { SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link } from './mqtt.ts';
 import type { Identity } from './presence.ts';
@@ -40,6 +41,8 @@ export interface ForwarderOptions {
   readonly random?: () => number;
   /** How long a link stands before a status message that was left out is tried, in milliseconds. */
   readonly lateBirthMs?: number;
+  /** Without it there are no heartbeats. */
+  readonly heartbeat?: HeartbeatOptions;
 }
 
 export interface ForwarderStatus extends UplinkStatus {
@@ -163,12 +166,19 @@ export class Forwarder {
     if (signal.aborted) stop();
     if (renewed.aborted) replace();
     void this.#attachCommands(link).catch(this.#failed);
+    const ended = new AbortController();
+    const { heartbeat } = this.#options;
+    if (heartbeat !== undefined) {
+      const way = { uplink: this.#uplink, link, delivery };
+      void sendHeartbeats(heartbeat, way, this.#failed, AbortSignal.any([pause.signal, ended.signal]));
+    }
     try {
       const end = await Promise.race([delivery.run(pause.signal), overdue.promise]);
       if (end !== undefined) this.#lost(end, delivery);
-      else if (signal.aborted) await this.#uplink.goodbye(link, delivery.inFlight);
+      else if (signal.aborted) await this.#uplink.goodbye(link, delivery.unanswered);
       else await this.#uplink.replace(link);
     } finally {
+      ended.abort();
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
       renewed.removeEventListener('abort', replace);

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { GatewayConfig, UplinkConfig } from '../config/schema.ts';
 import type { Log } from '../log.ts';
-import { CONTRACT_VERSION, type Status, statusTopic } from '../wire/contract.ts';
-import { PROPERTIES } from './envelope.ts';
+import { CONTRACT_VERSION, type HeartbeatFigures, type Status, statusTopic } from '../wire/contract.ts';
+import { PROPERTIES, packetSize } from './envelope.ts';
 import type { Link, Puback, Will } from './mqtt.ts';
 import { LinkError, mayBlamePacket, publishHint, reasonText } from './reasons.ts';
 import type { Told } from './told.ts';
@@ -13,8 +13,17 @@ const BIRTH_STRIKES = 3;
 /** Then it is tried once a link has stood for so long, doubling with each failure up to the most. */
 const LATE_BIRTH_MS = 60_000;
 const LATE_BIRTH_MAX_MS = 3_600_000;
+/** Heartbeats are left out for so long after the broker has closed on so many of them in a row. */
+const HEARTBEAT_STRIKES = 3;
+const HEARTBEAT_PAUSE_MS = 3_600_000;
 /** Reason code: the broker retains nothing (MQTT 5, 3.2.2.3.5). */
 const RETAIN_NOT_SUPPORTED = 154;
+
+/** Reason code that a broker would refuse it with (MQTT 5, 2.4). */
+const PACKET_TOO_LARGE = 149;
+
+/** What differs from one status message to the next. */
+type StatusPart = Omit<Status, 'v' | 'tenant' | 'gateway' | 'version' | 'site'> & Pick<Status, 'status' | 'reason'>;
 
 /** Who the gateway is. */
 export type Identity = Pick<GatewayConfig, 'tenant' | 'id' | 'site'>;
@@ -29,13 +38,23 @@ interface PresenceOptions {
   readonly lateBirthMs?: number;
 }
 
-/** The retained status of the gateway: online by birth, offline by goodbye or, when the link breaks, by Last Will. */
+/** A birth that the broker has taken. */
+interface Birth {
+  readonly link: Link;
+  /** The time that it has told, milliseconds since the epoch. */
+  readonly t: number;
+}
+
+/** The retained status of the gateway: online by birth and heartbeats, offline by goodbye or, when the link breaks, by Last Will. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #told: Told;
   readonly #topic: string;
   #mayRetain = true;
   #strikes = 0;
+  #heartbeatStrikes = 0;
+  #noHeartbeatBefore = Number.NEGATIVE_INFINITY;
+  #born: Birth | undefined;
 
   constructor(options: PresenceOptions, told: Told) {
     this.#options = options;
@@ -44,7 +63,12 @@ export class Presence {
   }
 
   will(): Will {
-    return { topic: this.#topic, payload: this.#message('offline', 'lost'), retain: this.#mayRetain };
+    // A Last Will is written at the connect: its time would be that of the birth.
+    return {
+      topic: this.#topic,
+      payload: this.#message({ status: 'offline', reason: 'lost' }),
+      retain: this.#mayRetain,
+    };
   }
 
   /** Whether a connect failed because of something that the next one does without. */
@@ -72,10 +96,8 @@ export class Presence {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     try {
-      const answer = await Promise.race([this.#publish(link, 'online', 'birth'), link.closed]);
+      const answer = await this.#announce(link);
       if (answer instanceof LinkError) throw answer;
-      this.#strikes = 0;
-      if (answer.code >= 128) this.#refused(answer);
     } catch (error) {
       if (error instanceof LinkError && mayBlamePacket(error)) this.#strikes += 1;
       if (this.#strikes === BIRTH_STRIKES) {
@@ -90,9 +112,43 @@ export class Presence {
     }
   }
 
-  /** Publishes `offline` at an orderly stop. Stays pending when the link ends first. */
-  offline(link: Link): Promise<Puback> {
-    return this.#publish(link, 'offline', 'stopped');
+  /** Whether the broker has taken the birth on this link, and everything of the status since. */
+  mayBeat(link: Link): boolean {
+    return this.#born?.link === link && this.#options.clock.now() >= this.#noHeartbeatBefore;
+  }
+
+  /**
+   * Publishes `online` once more, with figures; resolves when the broker has answered or the link has ended. What the broker
+   * does not take is told, and nothing more of it is sent on this link.
+   */
+  async heartbeat(link: Link, figures: HeartbeatFigures): Promise<void> {
+    const { clock, log } = this.#options;
+    const { t: since } = this.#born ?? { t: clock.now() };
+    const answer = await this.#publish(link, {
+      status: 'online',
+      reason: 'heartbeat',
+      t: clock.now(),
+      since,
+      ...figures,
+    });
+    if (!(answer instanceof LinkError)) {
+      this.#heartbeatStrikes = 0;
+      if (answer.code < 128) return;
+      this.#born = undefined;
+      this.#refused(answer);
+    } else if (mayBlamePacket(answer)) {
+      this.#heartbeatStrikes += 1;
+      if (this.#heartbeatStrikes < HEARTBEAT_STRIKES) return;
+      this.#heartbeatStrikes = 0;
+      this.#noHeartbeatBefore = clock.now() + HEARTBEAT_PAUSE_MS;
+      const hours = HEARTBEAT_PAUSE_MS / 3_600_000;
+      log.error(`${this.#topic}: the broker closes the link on heartbeats: none for ${hours} h. ${publishHint(149)}`);
+    }
+  }
+
+  /** Publishes `offline` at an orderly stop; resolves when the broker has answered or the link has ended. */
+  async offline(link: Link): Promise<void> {
+    await this.#publish(link, { status: 'offline', reason: 'stopped', t: this.#options.clock.now() });
   }
 
   /** Never rejects. */
@@ -103,13 +159,18 @@ export class Presence {
     const delay = Math.min(LATE_BIRTH_MAX_MS, lateBirthMs * 2 ** (this.#strikes - BIRTH_STRIKES));
     const stands = await sleep(delay, true, { ref: false, signal: over.signal }).catch(() => false);
     if (!stands) return;
-    const answer = await Promise.race([this.#publish(link, 'online', 'birth'), link.closed]);
-    if (answer instanceof LinkError) {
-      if (mayBlamePacket(answer)) this.#strikes += 1;
-      return;
-    }
+    const answer = await this.#announce(link);
+    if (answer instanceof LinkError && mayBlamePacket(answer)) this.#strikes += 1;
+  }
+
+  async #announce(link: Link): Promise<Puback | LinkError> {
+    const t = this.#options.clock.now();
+    const answer = await this.#publish(link, { status: 'online', reason: 'birth', t });
+    if (answer instanceof LinkError) return answer;
     this.#strikes = 0;
     if (answer.code >= 128) this.#refused(answer);
+    else this.#born = { link, t };
+    return answer;
   }
 
   #refused({ code, text }: Puback): void {
@@ -117,23 +178,27 @@ export class Presence {
     if (this.#told.count(what) !== undefined) this.#options.log.error(what);
   }
 
-  #publish(link: Link, status: Status['status'], reason: Status['reason']): Promise<Puback> {
-    const payload = Buffer.from(this.#message(status, reason));
-    return link.publish(this.#topic, payload, { retain: this.#mayRetain, properties: PROPERTIES });
+  /** What is larger than the broker takes is refused here, as it would be there. */
+  #publish(link: Link, status: StatusPart): Promise<Puback | LinkError> {
+    const payload = Buffer.from(this.#message(status));
+    if (packetSize({ topic: this.#topic, payload, properties: PROPERTIES }) > link.maximumPacketSize) {
+      return Promise.resolve({ code: PACKET_TOO_LARGE });
+    }
+    const answer = link.publish(this.#topic, payload, { retain: this.#mayRetain, properties: PROPERTIES });
+    return Promise.race([answer, link.closed]);
   }
 
-  #message(status: Status['status'], reason: Status['reason']): string {
-    const { identity, version, clock } = this.#options;
+  #message({ status, reason, ...rest }: StatusPart): string {
+    const { identity, version } = this.#options;
     const message: Status = {
       v: CONTRACT_VERSION,
       tenant: identity.tenant,
       gateway: identity.id,
       status,
       reason,
-      // A Last Will is written at the connect: its time would be that of the birth.
-      ...(reason === 'lost' ? {} : { t: clock.now() }),
       version,
       ...(identity.site === undefined ? {} : { site: identity.site }),
+      ...rest,
     };
     return JSON.stringify(message);
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { explain, Fault } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { HeartbeatFigures } from '../wire/contract.ts';
 import { clientIdOf, linkOptions } from './link-options.ts';
 import { type Link, openLink } from './mqtt.ts';
 import { type Identity, Presence } from './presence.ts';
@@ -189,6 +190,16 @@ export class Uplink {
     await link.end();
   }
 
+  /** Whether the status may be sent again on this link. */
+  mayBeat(link: Link): boolean {
+    return this.#presence.mayBeat(link);
+  }
+
+  /** Publishes the status again, with figures. Resolves when the broker has answered or the link has ended. */
+  beat(link: Link, figures: HeartbeatFigures): Promise<void> {
+    return this.#presence.heartbeat(link, figures);
+  }
+
   /**
    * Says `offline` and leaves. Without room in the broker's Receive Maximum the link is cut, and the Last Will says it.
    * Takes at most 300 ms.
@@ -198,7 +209,7 @@ export class Uplink {
       link.destroy(new LinkError('stopped', { cause: 'ours' }));
       return;
     }
-    await within(GOODBYE_MS, Promise.race([this.#presence.offline(link), link.closed]));
+    await within(GOODBYE_MS, this.#presence.offline(link));
     await link.end();
   }
 

@@ -200,16 +200,79 @@ export const batchSchema = z.discriminatedUnion('kind', [
   eventBatchSchema,
 ]);
 
-/** The retained message on `plc/{tenant}/{gateway}/status`: birth, orderly end and Last Will. */
+const count = z.int().nonnegative();
+
+/** What a heartbeat tells beside who the gateway is. Every key may be absent; later versions add some. */
+const heartbeatFigures = {
+  since: z.int().optional().describe('when it connected: `t` of the birth'),
+  uptime: count.optional().describe('milliseconds since the gateway program was started'),
+  clock: envelope.clock.optional(),
+  health: z
+    .looseObject({
+      healthy: z.boolean().describe('false: something makes no progress, or was given up'),
+      stalled: z.array(
+        z.looseObject({ stage: z.string(), machine: z.string().optional(), message: z.string().optional() }),
+      ),
+    })
+    .optional(),
+  machines: z.looseObject({ total: count, up: count.describe('those that are read at this moment') }).optional(),
+  lanes: z
+    .record(
+      z.string(),
+      z.looseObject({
+        batches: count,
+        observations: count,
+        bytes: count,
+        emptyIn: z.number().nullable().describe('milliseconds until it is empty at the present rate; null: not known'),
+      }),
+    )
+    .optional()
+    .describe('what waits in the gateway: `alert`, `live`, `backfill`'),
+  buffer: z
+    .looseObject({
+      bytes: count,
+      maxBytes: count,
+      fullIn: z
+        .number()
+        .nullable()
+        .describe('milliseconds until it is full if nothing were delivered; null: not known'),
+    })
+    .optional(),
+  alerts: count.optional().describe('alerts that are open'),
+  quota: z
+    .record(z.string(), z.looseObject({ used: count, limit: count }))
+    .optional()
+    .describe('`pointsPerHour`, `machines`, `alertsPerDay`: those that are configured'),
+  host: z
+    .looseObject({
+      temperature: z.number().nullable().describe('degrees Celsius'),
+      throttled: z.boolean().nullable().describe('a Raspberry Pi that is slowed down for heat or weak power'),
+      underVoltage: z.boolean().nullable().describe('its power supply is too weak'),
+      load: z.number().nullable().describe('tasks that want to run, averaged over a minute'),
+      memory: z.looseObject({ total: count, available: count }).nullable().describe('bytes'),
+      process: z.looseObject({
+        rss: count.describe('bytes'),
+        cpu: z.number().nullable().describe('share of one core'),
+      }),
+      disk: z.looseObject({ total: count, free: count }).nullable().describe('bytes'),
+      network: z.array(z.looseObject({ name: z.string(), rxBytes: count, txBytes: count })),
+    })
+    .optional()
+    .describe('of the computer; null: it does not tell'),
+  audit: z.string().optional().describe('hash of the newest line of the audit log, which proves those before it'),
+};
+
+/** The retained message on `plc/{tenant}/{gateway}/status`: birth, heartbeats, orderly end and Last Will. */
 export const statusSchema = z.looseObject({
   v: z.literal(CONTRACT_VERSION),
   tenant: id,
   gateway: id,
   status: z.enum(['online', 'offline']),
-  reason: z.enum(['birth', 'stopped', 'lost']).describe('lost: sent by the broker as Last Will'),
+  reason: z.enum(['birth', 'heartbeat', 'stopped', 'lost']).describe('lost: sent by the broker as Last Will'),
   t: z.int().optional().describe('milliseconds since the epoch; absent in a Last Will'),
   version: z.string().optional().describe('of the gateway program'),
   site: z.string().optional().describe('gateway.site of its config'),
+  ...heartbeatFigures,
 });
 
 /**
@@ -237,6 +300,8 @@ export type AlertBatch = z.infer<typeof alertBatchSchema>;
 export type EventBatch = z.infer<typeof eventBatchSchema>;
 export type WireBatch = z.infer<typeof batchSchema>;
 export type Status = z.infer<typeof statusSchema>;
+/** What a heartbeat tells, but for `since`. */
+export type HeartbeatFigures = Pick<Status, Exclude<keyof typeof heartbeatFigures, 'since'>>;
 
 /** `plc/{tenant}/{gateway}/{machine}/{kind}` */
 export function batchTopic(tenant: string, gateway: string, machine: string, kind: Kind): string {

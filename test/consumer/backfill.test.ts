@@ -89,6 +89,18 @@ t.test('of a gateway that went away in the middle of it the rest waits there, fo
   );
 });
 
+t.test('a heartbeat is no new connect, but one that nobody saw shows in it', async (t) => {
+  const beat = (since: number): Status => ({ ...status('online'), reason: 'heartbeat', since, t: 99 });
+  const all = [...before, { ...status('online'), t: 5 }, ...live, historical(7), historical(8)];
+  const open = [
+    [9, 39],
+    [42, 42],
+  ];
+  t.same(holes([...all, beat(5), beat(5)]).awaited, open);
+  t.same(holes([...all, status('offline'), beat(5)]).awaited, open, 'the Last Will of an older link came late');
+  t.same(holes([...all, beat(6)]).awaited?.[0], [3, 4], 'it begins anew');
+});
+
 t.test('what comes although a gap names it is counted, with its observations, in whatever order', async (t) => {
   const gap = eventBatch(1, [
     { ...GAP, cause: 'budget', batches: { kind: 'telemetry', stream: 'b7k2', first: 2, last: 4 } },

@@ -90,4 +90,8 @@ t.test('latency counts what was observed after the subscription and after the bi
   t.equal(p50(), null, 'sent beside live data');
   take('plc/acme/gw-02/vmc-3/telemetry', telemetry(1, { gateway: 'gw-02', t0: T0 + 4000 }), T0 + 4010);
   t.ok(Math.abs((p50() as number) - 10) < 0.2, 'of another gateway');
+  const heartbeat = { ...birth, reason: 'heartbeat', t: T0 + 9000, since: T0 + 5000 };
+  take(STATUS_TOPIC, heartbeat, T0 + 9010);
+  take(TOPIC, telemetry(4, { t0: T0 + 8000 }), T0 + 10_000);
+  t.ok((summary.figures([]).latency.p99 ?? 0) > 1000, 'a heartbeat is no birth');
 });

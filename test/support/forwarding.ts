@@ -72,7 +72,10 @@ export function startForwarder(
   test: { teardown(end: () => Promise<unknown>): void },
   outbox: Outbox,
   uplink: UplinkConfig,
-  { clock = systemClock, ...more }: Partial<Pick<ForwarderOptions, 'clock' | 'random' | 'lateBirthMs'>> = {},
+  {
+    clock = systemClock,
+    ...more
+  }: Partial<Pick<ForwarderOptions, 'clock' | 'random' | 'lateBirthMs' | 'heartbeat'>> = {},
 ): Running {
   const records = testLog();
   const { log } = records;
