@@ -7,6 +7,7 @@ import { isMapping, valueAt } from './visit.ts';
 export function crossCheck(data: unknown): Finding[] {
   return [
     ...checkMachines(valueAt(data, ['machines'])),
+    ...checkQuota(data),
     ...checkUplink(valueAt(data, ['uplink'])),
     ...checkAlerts(data),
   ];
@@ -26,6 +27,13 @@ function checkMachines(machines: unknown): Finding[] {
     ids.set(id, i);
     return [];
   });
+}
+
+function checkQuota(data: unknown): Finding[] {
+  const path = ['gateway', 'quota', 'machines'];
+  const [limit, machines] = [valueAt(data, path), valueAt(data, ['machines'])];
+  if (typeof limit !== 'number' || !Array.isArray(machines) || machines.length <= limit) return [];
+  return [{ path, message: `there are ${machines.length} machines: remove some, or raise the quota` }];
 }
 
 function checkUplink(uplink: unknown): Finding[] {
