@@ -134,6 +134,6 @@ t.test('more machines than the quota are an error of the config', async (t) => {
     );
   t.same(load(t.testdir(), limited(2)).errors, []);
   t.same(load(t.testdir(), limited(1)).errors, [
-    '1:58: gateway.quota.machines: there are 2 machines: remove some, or raise the quota',
+    '1:56: gateway.quota.machines: there are 2 machines: remove some, or raise the quota',
   ]);
 });
