@@ -3,18 +3,25 @@ import { Notifier } from './channels/notifier.ts';
 import type { ClockQuality } from './clock.ts';
 import { ClockSync } from './clock-sync.ts';
 import { budgetOf } from './composition/budget.ts';
+import { heartbeatOf } from './composition/heartbeat.ts';
 import { Machines } from './composition/machines.ts';
+import { Quotas } from './composition/quotas.ts';
 import { RuleBook } from './composition/rule-book.ts';
+import { noticeOf, Supervision } from './composition/supervision.ts';
+import { Surface } from './composition/surface.ts';
+import { View } from './composition/view.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config } from './config/schema.ts';
 import { gatewayCommands } from './control/commands.ts';
-import { ControlServer } from './control/server.ts';
 import type { DriverModule } from './drivers/driver.ts';
 import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
 import { bootId, GatewayClock } from './gateway-clock.ts';
+import { HostWatch } from './health/host.ts';
 import { VitalSigns } from './health/vital-signs.ts';
+import { Timelines } from './history/timelines.ts';
 import type { Log } from './log.ts';
+import type { MachineEvent } from './observation.ts';
 import { openOutbox } from './outbox/client.ts';
 import type { LocalOutbox } from './outbox/local.ts';
 
@@ -22,6 +29,8 @@ import type { LocalOutbox } from './outbox/local.ts';
 const STOP_UPLINK_MS = 1500;
 const STOP_NOTIFIER_MS = 200;
 const STOP_OUTBOX_MS = 500;
+const STOP_SURFACE_MS = 500;
+const STOP_FILES_MS = 300;
 /** How soon what depends on time alone (an alert's duration, a signal's age) is noticed. */
 const ADVANCE_MS = 250;
 
@@ -47,6 +56,12 @@ export interface GatewayOptions extends Setup {
 interface Parts {
   readonly outbox: LocalOutbox;
   readonly machines: Machines;
+  readonly timelines: Timelines;
+  readonly quotas: Quotas;
+  readonly vitalSigns: VitalSigns;
+  readonly view: View;
+  readonly surface: Surface;
+  readonly supervision: Supervision;
 }
 
 /** The composition root: builds the sink first and stops the source first. */
@@ -63,8 +78,8 @@ export class Gateway {
   #notifier: Running<Notifier> | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
   #advanceTimer: NodeJS.Timeout | undefined;
-  #control: ControlServer | undefined;
-  #vitalSigns: VitalSigns | undefined;
+  #isReady = false;
+  #isHung = false;
   /** Rejects when a part ends that should not. */
   readonly #broken = Promise.withResolvers<never>();
   /** The start, reloads and the stop take turns. */
@@ -93,6 +108,11 @@ export class Gateway {
     }
   }
 
+  /** Whether a thread hangs, so that the process can only be killed. */
+  get isHung(): boolean {
+    return this.#isHung;
+  }
+
   /** Applies another config to the running gateway: what did not change keeps running. */
   reload({ config, drivers }: Setup): Promise<void> {
     return this.#inTurn(async () => {
@@ -109,8 +129,11 @@ export class Gateway {
 
   async #start(signal: AbortSignal): Promise<Parts> {
     const { gateway, machines } = this.#config;
+    const { dataDir } = gateway;
+    const beat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const opening = openOutbox({
-      dataDir: gateway.dataDir,
+      dataDir,
+      watched: { beat, limit: gateway.watchdog, dataDir },
       budget: budgetOf(this.#config),
       machines: machines.map(({ id }) => id),
       log: this.#log.child({ part: 'outbox' }),
@@ -122,48 +145,62 @@ export class Gateway {
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
     const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
     this.#clock.startSteadyAt(outbox.storedUntil);
-    const parts = { outbox, machines: this.#newMachines(outbox) };
+    const parts = await this.#build(outbox, beat);
     this.#parts = parts;
     void this.#repairClock(this.#clockSync.quality);
     this.#startTimers(parts.machines);
-    this.#startUplink(outbox);
+    this.#startUplink(parts);
     this.#startNotifier(outbox);
-    await this.#startControl(parts);
+    await parts.surface.open(this.#config.http);
     await parts.machines.start(machines);
-    this.#log.info({ machines: parts.machines.size, dataDir: gateway.dataDir }, 'runs');
+    parts.quotas.setLimits(gateway.quota, machines.length);
+    parts.supervision.start();
+    this.#isReady = true;
+    this.#log.info({ machines: parts.machines.size, dataDir }, 'runs');
     return parts;
   }
 
-  #newMachines(outbox: LocalOutbox): Machines {
-    return new Machines({
-      outbox,
-      clock: this.#clock,
-      clockQuality: () => this.#clockSync.quality,
-      log: this.#log,
-      config: () => this.#config,
+  async #build(outbox: LocalOutbox, beat: SharedArrayBuffer): Promise<Parts> {
+    const log = this.#log;
+    const { dataDir, quota: limits } = this.#config.gateway;
+    const config = () => this.#config;
+    const clockQuality = () => this.#clockSync.quality;
+    const forwarder = () => this.#uplink?.part;
+    const tell = (event: MachineEvent) => this.#parts?.machines.tell(event);
+    const quotas = await Quotas.open({
+      ...{ dataDir, limits, clock: this.#clock, log },
+      crossed: ({ code, message, quota, used, limit }) =>
+        tell({ type: 'notice', t: this.#clock.now(), code, message, detail: { quota, used, limit } }),
+    });
+    const timelines = new Timelines(dataDir, (id) => machines.heldUntil(id), log);
+    const machines: Machines = new Machines({
+      ...{ outbox, clock: this.#clock, clockQuality, log, config, timelines, quotas },
       drivers: () => this.#modules,
       rules: () => this.#rules,
     });
-  }
-
-  /** Where nobody can ask it, a gateway reads and sends all the same. */
-  async #startControl({ outbox, machines }: Parts): Promise<void> {
-    const log = this.#log.child({ part: 'control' });
+    const host = new HostWatch({ dataDir, clock: this.#clock });
     const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));
-    this.#vitalSigns = vitalSigns;
-    const commands = gatewayCommands({
-      version: this.#options.version,
-      vitalSigns,
-      config: () => this.#config,
-      clock: () => this.#clockSync.quality,
-      forwarder: () => this.#uplink?.part,
-      machines,
+    const supervision = new Supervision({
+      ...{ config, outbox, machines, forwarder, host, log, beat },
+      restartUplink: () => void this.#restartUplink(),
+      told: (message, machine) => machines.tell(noticeOf(message), machine),
+      end: (message, isHung) => {
+        this.#isHung = isHung;
+        this.#broken.reject(new Fault('us', message, { hint: 'the service manager starts the gateway again' }));
+      },
     });
-    try {
-      this.#control = await ControlServer.listen(this.#config.gateway.dataDir, commands, log);
-    } catch (error) {
-      log.warn(`status and replay will not work: ${explain(error)}`);
-    }
+    const view = new View({
+      ...{ version: this.#options.version, config, clock: clockQuality, outbox, vitalSigns, forwarder, machines },
+      timelines,
+      health: () => supervision.judgement,
+      restarts: () => supervision.restarts,
+      host: () => host.figures,
+      quota: () => quotas.use(),
+      ready: () => this.#isReady,
+      acknowledge: (machine, rule, by) => machines.acknowledge(machine, rule, by),
+    });
+    const surface = new Surface({ dataDir, commands: gatewayCommands({ view, forwarder }), view, log });
+    return { outbox, machines, timelines, quotas, vitalSigns, view, surface, supervision };
   }
 
   #startTimers(machines: Machines): void {
@@ -199,7 +236,7 @@ export class Gateway {
     }
   }
 
-  #startUplink(outbox: LocalOutbox): void {
+  #startUplink({ outbox, view }: Parts): void {
     const { gateway, uplink } = this.#config;
     const part = new Forwarder({
       outbox,
@@ -209,6 +246,7 @@ export class Gateway {
       log: this.#log.child({ part: 'uplink' }),
       clock: this.#clock,
       steady: this.#clock.steady,
+      heartbeat: { every: () => this.#config.gateway.heartbeat, figures: async () => heartbeatOf(await view.state()) },
     });
     const abort = new AbortController();
     this.#uplink = { part, abort, done: part.run(abort.signal).catch(this.#broken.reject) };
@@ -226,12 +264,22 @@ export class Gateway {
     this.#notifier = { part, abort, done: part.run(abort.signal).finally(forget) };
   }
 
+  /** In the place of one that hangs: that one is left behind if it does not end. */
+  #restartUplink(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#parts === undefined) return;
+      await this.#stopUplink();
+      this.#startUplink(this.#parts);
+    });
+  }
+
   async #stopUplink(): Promise<void> {
     await end(this.#uplink, STOP_UPLINK_MS);
     this.#uplink = undefined;
   }
 
-  async #reload(next: Config, { outbox, machines }: Parts): Promise<void> {
+  async #reload(next: Config, parts: Parts): Promise<void> {
+    const { outbox, machines, quotas, surface } = parts;
     const change = diffConfig(this.#config, next);
     if (change.needsRestart.length > 0) {
       this.#log.warn(
@@ -250,8 +298,10 @@ export class Gateway {
     }
     if (change.uplink) {
       await this.#stopUplink();
-      this.#startUplink(outbox);
+      this.#startUplink(parts);
     }
+    if (change.http) await surface.listen(this.#config.http);
+    quotas.setLimits(this.#config.gateway.quota, next.machines.length);
     const start = new Set([...change.added, ...change.changed]);
     await machines.start(next.machines.filter(({ id }) => start.has(id)));
     this.#log.info({ added: change.added, changed: change.changed, removed: change.removed }, 'config reloaded');
@@ -259,9 +309,11 @@ export class Gateway {
 
   async #stop(): Promise<void> {
     if (this.#parts === undefined) return;
-    const { outbox, machines } = this.#parts;
-    this.#vitalSigns?.[Symbol.dispose]();
-    await this.#control?.[Symbol.asyncDispose]();
+    const { outbox, machines, timelines, quotas, vitalSigns, surface, supervision } = this.#parts;
+    await supervision[Symbol.asyncDispose]();
+    vitalSigns[Symbol.dispose]();
+    await within(STOP_SURFACE_MS, surface[Symbol.asyncDispose]());
+    await within(STOP_FILES_MS, Promise.all([timelines.close(), quotas.close()]));
     const drained = await machines.stop();
     await this.#stopUplink();
     await end(this.#notifier, STOP_NOTIFIER_MS);

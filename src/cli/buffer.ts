@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Argv, CommandModule } from 'yargs';
-import type { GatewayStatus } from '../control/commands.ts';
 import { codeOf, Fault } from '../errors.ts';
+import type { ApiState } from '../http/api.ts';
 import type { ArchiveStats } from '../outbox/archive.ts';
 import { deadletterCommand, heldTable } from './buffer-deadletter.ts';
 import { findBuffer, type Place, parseTime } from './buffer-place.ts';
@@ -136,10 +136,10 @@ const verifyCommand: CommandModule<object, Place & { quick: boolean; json: boole
 };
 
 /** What the gateway says of itself; undefined when none runs. */
-async function runningGateway(dataDir: string): Promise<GatewayStatus | undefined> {
+async function runningGateway(dataDir: string): Promise<ApiState | undefined> {
   const { ask } = await import('../control/client.ts');
   try {
-    return await ask<GatewayStatus>(dataDir, { command: 'status' });
+    return await ask<ApiState>(dataDir, { command: 'status' });
   } catch (error) {
     // None runs, or it may not be asked: what lies on the disk was told.
     if (error instanceof Fault) return undefined;

@@ -44,6 +44,8 @@ export const runCommand: CommandModule<object, { config: string }> = {
       log.error(error instanceof Fault ? {} : { err: error }, explain(error));
       process.exitCode = error instanceof Fault && error.of === 'config' ? 78 : 1;
     }
+    // A thread that hangs would keep `exit` waiting.
+    if (gateway.isHung) process.kill(process.pid, 'SIGKILL');
     // Whatever still hangs (a socket, a DNS query) must not keep a stopped gateway alive.
     process.exit();
   },

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import type { GatewayStatus } from '../control/commands.ts';
+import type { ApiState } from '../http/api.ts';
 import { findBuffer, PLACE_OPTIONS, type Place } from './buffer-place.ts';
 import { bytes, span, table, time } from './figures.ts';
 
@@ -15,14 +15,14 @@ export const statusCommand: CommandModule<object, Place & { json: boolean }> = {
     const place = await findBuffer(args);
     if (place === undefined) return;
     const { ask } = await import('../control/client.ts');
-    const status = await ask<GatewayStatus>(place.dataDir, { command: 'status' });
+    const status = await ask<ApiState>(place.dataDir, { command: 'status' });
     process.stdout.write(args.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status));
     if (status.uplink?.state !== 'connected') process.exitCode = 1;
   },
 };
 
 /** For people. Pure. */
-export function statusText(status: GatewayStatus): string {
+export function statusText(status: ApiState): string {
   const { version, tenant, gateway, uptime, machines, clock, uplink } = status;
   const since = uplink === null ? '' : ` since ${time(uplink.since)}`;
   const why = uplink?.error === undefined ? '' : `: ${uplink.error}`;
@@ -35,7 +35,7 @@ export function statusText(status: GatewayStatus): string {
 }
 
 /** What waits, what room there is, and what the disk has to bear. Pure. */
-export function bufferText({ lanes, buffer }: GatewayStatus): string {
+export function bufferText({ lanes, buffer }: ApiState): string {
   const { fullIn, written, writtenPerDay, commits, shed } = buffer;
   const full = fullIn === null ? '' : `; full in ${span(fullIn)} if nothing were delivered`;
   const perDay = writtenPerDay === null ? '' : `, ${bytes(Math.round(writtenPerDay))} a day`;

@@ -7,6 +7,7 @@ import { Pulse } from '../drivers/pulse.ts';
 import { Supervisor } from '../drivers/supervise.ts';
 import { Fault } from '../errors.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
+import type { Timelines } from '../history/timelines.ts';
 import type { Log } from '../log.ts';
 import type { MachineEvent, Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
@@ -16,20 +17,13 @@ import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
 import { type MachineEngines, noEngines } from '../pipeline/no-engines.ts';
 import { warmUp } from '../pipeline/warm-up.ts';
 import { budgetOf } from './budget.ts';
+import type { RunningMachine } from './machine-view.ts';
+import type { Quotas } from './quotas.ts';
 import type { RuleBook } from './rule-book.ts';
 
 /** Bounds of an orderly stop, in milliseconds: drivers let go, the disk commits. */
 const STOP_DRIVERS_MS = 1000;
 const STOP_COMMIT_MS = 1500;
-
-/** A machine that is being read. */
-interface RunningMachine {
-  readonly pipeline: MachinePipeline;
-  readonly engines: MachineEngines;
-  readonly supervisor: Supervisor;
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
-}
 
 export interface MachinesOptions {
   readonly outbox: LocalOutbox;
@@ -39,6 +33,8 @@ export interface MachinesOptions {
   readonly config: () => Config;
   readonly drivers: () => Readonly<Record<string, DriverModule>>;
   readonly rules: () => RuleBook;
+  readonly timelines: Timelines;
+  readonly quotas: Pick<Quotas, 'points' | 'toTell'>;
 }
 
 /** The machines that are read, each with its driver and its pipeline. */
@@ -56,6 +52,21 @@ export class Machines {
 
   get size(): number {
     return this.#running.size;
+  }
+
+  /** Those that are read, in the order of their start. */
+  running(): readonly RunningMachine[] {
+    return [...this.#running.values()];
+  }
+
+  find(id: string): RunningMachine | undefined {
+    return this.#running.get(id);
+  }
+
+  /** Until when a machine is known to be in the state that it told last; undefined: it is not read. */
+  heldUntil(id: string): number | undefined {
+    const figures = this.#running.get(id)?.pipeline.figures;
+    return figures?.link === 'streaming' || figures?.link === 'polling' ? this.#options.clock.now() : undefined;
   }
 
   /** Brings the engines of these machines to where they were, and starts to read. */
@@ -91,8 +102,11 @@ export class Machines {
     for (const { pipeline, engines } of this.#running.values()) if (!engines.isIdle) pipeline.advance();
   }
 
-  tell(event: MachineEvent): void {
-    for (const { pipeline } of this.#running.values()) pipeline.tell(event);
+  /** To one machine, or to all. */
+  tell(event: MachineEvent, machine?: string): void {
+    for (const { config, pipeline } of this.#running.values()) {
+      if (machine === undefined || machine === config.id) pipeline.tell(event);
+    }
   }
 
   /** Somebody has seen the alert of a rule. Whether there was one. */
@@ -137,13 +151,16 @@ export class Machines {
       engines,
       channelsOf: (rule) => rules().channelsOf(rule),
       source: { tenant, gateway, site, labels },
-      observed: (observation) => this.#share(machine, observation),
+      toTell: this.#options.quotas.toTell,
+      stored: this.#options.quotas.points,
+      observed: (observation) => this.#observed(machine, observation),
       log,
     });
     const abort = new AbortController();
     const cursor = await outbox.cursor(machine);
     const supervisor = new Supervisor({ create, sink: pipeline, cursor, log, clock, pulse });
-    this.#running.set(machine, { pipeline, engines, supervisor, abort, done: supervisor.run(abort.signal) });
+    const done = supervisor.run(abort.signal);
+    this.#running.set(machine, { config, pipeline, engines, supervisor, abort, done });
   }
 
   async #loadDriver({ id, driver }: MachineConfig): ReturnType<DriverModule['load']> {
@@ -152,6 +169,11 @@ export class Machines {
     const loading = this.#drivers.get(driver) ?? driverModule.load();
     this.#drivers.set(driver, loading);
     return loading;
+  }
+
+  #observed(machine: string, observation: Observation): void {
+    if (observation.signal === 'state') this.#options.timelines.observe(machine, observation);
+    this.#share(machine, observation);
   }
 
   /** Hands an observation to the machines whose rules read it. */

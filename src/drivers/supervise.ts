@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { explain, Fault, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, MachineEvent, Reading } from '../observation.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, Vital } from './driver.ts';
 import { Pulse } from './pulse.ts';
 
 /** Pause before a driver that failed is started again. */
@@ -65,10 +65,6 @@ export class Supervisor {
     return this.#pulse;
   }
 
-  get driver(): Driver {
-    return this.#driver;
-  }
-
   /** How often a driver that hung was replaced. */
   get replaced(): number {
     return this.#replaced;
@@ -77,6 +73,15 @@ export class Supervisor {
   /** Milliseconds that the driver may be silent while all is well. */
   get patience(): number {
     return this.#driver.patience ?? PATIENCE_MS;
+  }
+
+  /** How the link to the machine is doing. */
+  vitals(): readonly Vital[] {
+    try {
+      return this.#driver.vitals?.() ?? [];
+    } catch (error) {
+      return [{ name: 'vitals', level: 'warn', text: `the driver cannot tell how it is: ${messageOf(error)}` }];
+    }
   }
 
   /** Lets go of a driver that hangs, whether or not it lets go, and goes on with a new one. */

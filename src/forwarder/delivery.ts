@@ -143,6 +143,12 @@ export class Delivery {
     return this.#inFlight.size;
   }
 
+  /** Milliseconds since the broker has answered anything, while it should; null: nothing is under way. */
+  get silence(): number | null {
+    const [oldest] = this.#inFlight.values();
+    return oldest === undefined ? null : performance.now() - Math.max(oldest.sentAt, this.#answeredAt);
+  }
+
   /** Everything published that the broker has not answered: what counts for its Receive Maximum. */
   get unanswered(): number {
     return this.#inFlight.size + (this.#beside?.sentAt === undefined ? 0 : 1);

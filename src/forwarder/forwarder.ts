@@ -114,6 +114,13 @@ export class Forwarder {
     return { ...this.#uplink.status, inFlight: this.#delivery?.inFlight ?? 0, acknowledged: this.#acknowledged };
   }
 
+  /** Milliseconds without progress beyond what the config allows; null: there is nothing to do. */
+  get stalledFor(): number | null {
+    if (this.#uplink.status.state !== 'connected') return this.#uplink.overdue;
+    const silence = this.#delivery?.silence ?? null;
+    return silence === null ? null : Math.max(0, silence - this.#options.uplink.ackTimeout);
+  }
+
   /** Sends delivered batches once more, beside everything else; undefined when too many replays wait already. */
   replay(request: Recall): Replay | undefined {
     const replay = this.#replays.add(request);

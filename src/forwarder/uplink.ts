@@ -71,6 +71,8 @@ export class Uplink {
   #delay = 0;
   #downSince: number;
   #connectedAt = 0;
+  /** When it came into its state, `performance.now()`. */
+  #enteredAt = performance.now();
   /** Whether the log has said that it is not connected. */
   #isOutageTold = true;
   #only311Until = 0;
@@ -93,6 +95,15 @@ export class Uplink {
 
   get status(): UplinkStatus {
     return this.#status;
+  }
+
+  /** Milliseconds that it has been in its state beyond what that may take; 0 while it is connected. */
+  get overdue(): number {
+    const { connectTimeout } = this.#options.config;
+    const { state } = this.#status;
+    // Two versions of the protocol may be tried.
+    const allowed = state === 'connecting' ? 2 * connectTimeout : this.#delay;
+    return state === 'connected' ? 0 : Math.max(0, performance.now() - this.#enteredAt - allowed);
   }
 
   /** Aborts when certificate files were renewed: the link should be replaced. */
@@ -229,6 +240,7 @@ export class Uplink {
 
   #enter(status: Pick<UplinkStatus, 'state' | 'protocol' | 'nextAttemptAt'>): void {
     const since = this.#options.clock.now();
+    this.#enteredAt = performance.now();
     this.#status = { ...status, since, ...(this.#error === undefined ? {} : { error: this.#error }) };
   }
 

@@ -31,20 +31,15 @@ export class StateTimeline {
       this.#segments.shift();
   }
 
-  /** The machine is still being read, and so still in its last state. */
-  hold(t: number): void {
-    const last = this.#segments.at(-1);
-    if (last !== undefined && this.#isOpen && t > last.to) last.to = t;
-  }
-
-  between(from: number, to: number): Segment[] {
-    return this.#segments
+  /** @param heldUntil the machine was in its last state until then, at least */
+  between(from: number, to: number, heldUntil: number | undefined): Segment[] {
+    return this.#held(heldUntil)
       .filter((segment) => segment.to > from && segment.from < to)
       .map((segment) => ({ ...segment, from: Math.max(from, segment.from), to: Math.min(to, segment.to) }));
   }
 
-  snapshot(): Value {
-    return this.#segments.map((segment) => ({ ...segment }));
+  snapshot(heldUntil: number | undefined): Value {
+    return this.#held(heldUntil).map((segment) => ({ ...segment }));
   }
 
   /** Of a new timeline only: what comes is not joined to what was. Passes over what is none. */
@@ -54,5 +49,11 @@ export class StateTimeline {
       const isSound = Number.isFinite(from) && Number.isFinite(to) && (state === null || typeof state === 'string');
       if (isSound) this.#segments.push({ from: from as number, to: to as number, state: state as string | null });
     }
+  }
+
+  #held(until: number | undefined): readonly Segment[] {
+    const last = this.#segments.at(-1);
+    if (last === undefined || until === undefined || !this.#isOpen || until <= last.to) return this.#segments;
+    return [...this.#segments.slice(0, -1), { ...last, to: until }];
   }
 }

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Cursor } from '../observation.ts';
 import { ID_PATTERN, KINDS } from '../wire/contract.ts';
 import { CommitQueue, type Taken } from './commit-queue.ts';
+import type { Watched } from './guard.ts';
 import type { HistoryRange, LocalOutbox, MachineState, StoredNotice } from './local.ts';
 import {
   type Append,
@@ -45,6 +46,8 @@ export interface OutboxOptions {
   readonly clock: Clock;
   /** One that is never set back, for order and age; default: the same. */
   readonly steady?: Clock;
+  /** The main thread is watched over by the outbox's; default: it is not. */
+  readonly watched?: Watched;
   /** What differs from boot to boot; default: nothing outlives this process. */
   readonly boot?: string | undefined;
 }
@@ -55,7 +58,7 @@ export interface OutboxOptions {
  *   of the disk when the disk refuses. A damaged database is set aside and salvaged first, which the log tells
  */
 export async function openOutbox(options: OutboxOptions): Promise<LocalOutbox> {
-  const link = startWorker();
+  const link = startWorker(options.watched);
   try {
     const { dataDir, machines = [], clock, log, boot = randomUUID() } = options;
     const now = clock.now();
@@ -130,6 +133,14 @@ class OutboxClient implements LocalOutbox {
 
   get failed(): Promise<never> {
     return this.#link.failed;
+  }
+
+  get unanswered(): number | null {
+    return this.#link.unanswered;
+  }
+
+  get isRefused(): boolean {
+    return this.#troubled;
   }
 
   isFull(policy: WhenFull): boolean {

@@ -61,5 +61,13 @@ export interface NoticeQueue {
   delayNotice(id: number, until: number): Promise<void>;
 }
 
+/** How the outbox itself is. */
+export interface OutboxHealth {
+  /** Milliseconds since the oldest question was asked that its thread has not answered; null: all are. */
+  readonly unanswered: number | null;
+  /** Whether the disk refuses what is to be committed. */
+  readonly isRefused: boolean;
+}
+
 /** The outbox as its own gateway has it. */
-export type LocalOutbox = Outbox & LocalHistory & NoticeQueue;
+export type LocalOutbox = Outbox & LocalHistory & NoticeQueue & OutboxHealth;

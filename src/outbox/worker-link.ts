@@ -1,21 +1,26 @@
 import { Worker } from 'node:worker_threads';
 import { Fault, messageOf } from '../errors.ts';
+import type { Watched } from './guard.ts';
 import { type Answer, type Call, type Calls, type Envelope, faultFrom, type RequestOf } from './protocol.ts';
 
 /** The thread holds one group of appends and its own cache at a time; the backlog stays on the disk. */
 const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 interface Waiter {
+  /** When it was asked, `performance.now()`. */
+  readonly since: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
-/** Starts the outbox's thread. */
-export function startWorker(): WorkerLink {
+/** Starts the outbox's thread. It watches over the main one where it is told how. */
+export function startWorker(watched?: Watched): WorkerLink {
   // The extension is the one this file runs with: `.ts` from source, `.js` from dist/.
   const file = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
   // No execArgv: what the main thread preloads (`--import`) would only cost this one memory.
-  return new WorkerLink(new Worker(file, { name: 'outbox', execArgv: [], resourceLimits: LIMITS }));
+  return new WorkerLink(
+    new Worker(file, { name: 'outbox', execArgv: [], resourceLimits: LIMITS, workerData: { watched } }),
+  );
 }
 
 /** Typed calls to the worker. */
@@ -49,9 +54,15 @@ export class WorkerLink {
     this.#lastId += 1;
     const id = this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#waiters.set(id, { resolve, reject });
+    this.#waiters.set(id, { since: performance.now(), resolve, reject });
     this.#worker.postMessage({ id, request } as Envelope);
     return promise as Promise<Calls[C]['reply']>;
+  }
+
+  /** Milliseconds since the oldest call was made that is not answered; null: all are. */
+  get unanswered(): number | null {
+    for (const { since } of this.#waiters.values()) return performance.now() - since;
+    return null;
   }
 
   /** Rejects all calls, those to come too. The first fault stays. */

@@ -1,6 +1,7 @@
-import { parentPort, type Transferable } from 'node:worker_threads';
+import { parentPort, type Transferable, workerData } from 'node:worker_threads';
 import { Fault, messageOf } from '../errors.ts';
 import { damage, diskFault, isDamage, isUnreadable } from './disk-faults.ts';
+import { guard, type Watched } from './guard.ts';
 import type { StoredBatch } from './outbox.ts';
 import {
   type Answer,
@@ -157,6 +158,8 @@ function handedOver(value: readonly StoredBatch[]): Outcome {
 if (parentPort !== null) {
   const port = parentPort;
   const worker = new OutboxWorker();
+  const { watched } = workerData as { readonly watched?: Watched };
+  if (watched !== undefined) guard(watched);
   port.on('message', ({ id, request }: Envelope) => {
     try {
       const { value, transfer = [] } = worker.handle(request);

@@ -19,14 +19,17 @@ export function sealAlerts(
   return { t0, count: alerts.length, body: JSON.stringify(alerts) };
 }
 
-/** What the channels are to tell of these steps. Pure. */
+/** What the channels are to tell of these steps, as far as `toTell` lets them. */
 export function noticesOf(
   transitions: readonly Transition[],
   channelsOf: (rule: string) => readonly string[],
   source: AlertSource,
+  toTell: (transition: Transition) => Transition | undefined = (transition) => transition,
 ): NewNotice[] {
   return transitions
     .filter(({ state, shadow, quiet }) => TOLD.includes(state) && shadow !== true && quiet !== true)
+    .filter(({ rule }) => channelsOf(rule).length > 0)
+    .flatMap((transition) => toTell(transition) ?? [])
     .flatMap(({ machine, ...alert }) => {
       const body = JSON.stringify({ ...source, machine, alert } satisfies AlertNotice);
       return channelsOf(alert.rule).map((channel) => ({ channel, body }));

@@ -1,5 +1,6 @@
 import type { DriverState, GapCause, MachineEvent, Reading, Value } from '../observation.ts';
 import { Lags } from './lags.ts';
+import type { Transition } from './rules/rule.ts';
 
 /** How a machine is read. */
 export type LinkState = 'starting' | DriverState['state'];
@@ -19,6 +20,8 @@ export class MachineFigures {
   lag: number | undefined;
   readonly lags = new Lags();
   readonly gaps = new Map<GapCause, { gaps: number; observations: number }>();
+  /** Steps of alerts, by rule and state. */
+  readonly alerts = new Map<string, { rule: string; severity: string; state: string; count: number }>();
   #lastGood: LinkState = 'polling';
 
   constructor(now: number) {
@@ -47,6 +50,11 @@ export class MachineFigures {
     if (event.type !== 'gap') return;
     const sum = this.gaps.get(event.cause) ?? { gaps: 0, observations: 0 };
     this.gaps.set(event.cause, { gaps: sum.gaps + 1, observations: sum.observations + (event.count ?? 0) });
+  }
+
+  transition({ rule, severity, state }: Transition): void {
+    const key = `${state} ${rule}`;
+    this.alerts.set(key, { rule, severity, state, count: (this.alerts.get(key)?.count ?? 0) + 1 });
   }
 
   /** Observations in gaps, as far as they are counted. */

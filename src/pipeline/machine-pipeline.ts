@@ -39,6 +39,10 @@ export interface MachinePipelineOptions {
   readonly source: AlertSource;
   /** What another machine's rules may want to know. */
   readonly observed: (observation: Observation) => void;
+  /** What people are told of a step of an alert, if anything; default: all of it. */
+  readonly toTell?: (transition: Transition) => Transition | undefined;
+  /** So many observations were handed over to be stored. */
+  readonly stored?: (observations: number) => void;
   readonly log: Log;
 }
 
@@ -73,6 +77,12 @@ export class MachinePipeline {
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
     this.figures = new MachineFigures(options.clock.now());
+  }
+
+  /** Whether it waits for room in the outbox. */
+  get isHeldUp(): boolean {
+    const { outbox, whenFull } = this.#options;
+    return outbox.isFull(whenFull());
   }
 
   /** The last value of each signal; those of an instant ago as well. */
@@ -173,9 +183,12 @@ export class MachinePipeline {
     const sealed = sealAlerts(transitions);
     if (sealed === undefined) return false;
     const { channelsOf, source, log } = this.#options;
-    for (const transition of transitions) logTransition(transition, log);
+    for (const transition of transitions) {
+      this.figures.transition(transition);
+      logTransition(transition, log);
+    }
     this.#sealed.push(this.#batch('alert', sealed, this.#origin));
-    this.#notices.push(...noticesOf(transitions, channelsOf, source));
+    this.#notices.push(...noticesOf(transitions, channelsOf, source, this.#options.toTell));
     return true;
   }
 
@@ -248,6 +261,7 @@ export class MachinePipeline {
     this.#sealLocal();
     this.#sealEvents();
     // Events first: a consumer learns what a signal is before its values come.
+    this.#options.stored?.(observationsIn(this.#sealed));
     const batches = this.#sealed.toSorted((a, b) => Number(b.kind === 'event') - Number(a.kind === 'event'));
     this.#sealed = [];
     const cursor = this.#cursor;
@@ -300,4 +314,8 @@ function sealEvents(events: readonly MachineEvent[]): { t0: number; count: numbe
   const t0 = Math.min(...events.map((event) => event.t));
   const body = JSON.stringify(events.map((event) => ({ ...event, t: event.t - t0 })));
   return { t0, count: events.length, body };
+}
+
+function observationsIn(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { kind, count }) => (kind === 'telemetry' ? sum + count : sum), 0);
 }

@@ -4,7 +4,7 @@ import { connect } from 'mqtt';
 import t, { type Test } from 'tap';
 import type { Direction, FaultyProxy } from '../../simulator/proxy.ts';
 import { ask } from '../../src/control/client.ts';
-import type { GatewayStatus } from '../../src/control/commands.ts';
+import type { ApiState } from '../../src/http/api.ts';
 import { noMosquitto } from '../support/brokers.ts';
 import { Plant, residentMb, until } from '../support/plant.ts';
 import { seededRandom } from '../support/random.ts';
@@ -97,8 +97,8 @@ async function startPlant(t: Test): Promise<Plant> {
   return plant;
 }
 
-async function statusOf({ configFile }: Plant): Promise<GatewayStatus> {
-  return ask<GatewayStatus>(join(configFile, '../data'), { command: 'status' });
+async function statusOf({ configFile }: Plant): Promise<ApiState> {
+  return ask<ApiState>(join(configFile, '../data'), { command: 'status' });
 }
 
 /** Strikes, and tells how reading went on meanwhile and how long it took to recover, in seconds. */

@@ -1,0 +1,117 @@
+import type { ClockQuality } from '../clock.ts';
+import type { Config } from '../config/schema.ts';
+import type { Forwarder } from '../forwarder/forwarder.ts';
+import type { HostFigures } from '../health/host.ts';
+import type { Judgement } from '../health/judgement.ts';
+import type { QuotaUse } from '../health/quota.ts';
+import type { VitalSigns } from '../health/vital-signs.ts';
+import { readHistory } from '../history/history.ts';
+import type { Timelines } from '../history/timelines.ts';
+import type { ApiHistory, ApiMachineDetail, ApiSignal, ApiState, ApiTimeline } from '../http/api.ts';
+import type { GatewayCounters, GatewayView, HistoryRequest } from '../http/view.ts';
+import type { LocalHistory } from '../outbox/local.ts';
+import { LAG_BOUNDS } from '../pipeline/lags.ts';
+import { alertView, machineCounters, machineDetail, machineView } from './machine-view.ts';
+import type { Machines } from './machines.ts';
+
+export interface ViewParts {
+  readonly version: string;
+  readonly config: () => Config;
+  readonly clock: () => ClockQuality;
+  readonly outbox: LocalHistory;
+  readonly vitalSigns: VitalSigns;
+  /** undefined: it is being replaced. */
+  readonly forwarder: () => Forwarder | undefined;
+  readonly machines: Machines;
+  readonly timelines: Timelines;
+  readonly health: () => Judgement;
+  readonly restarts: () => GatewayCounters['watchdog'];
+  readonly host: () => HostFigures | null;
+  readonly quota: () => readonly QuotaUse[];
+  readonly ready: () => boolean;
+  /** `by` whom, over which way. */
+  readonly acknowledge: (machine: string, rule: string, by: string) => boolean;
+}
+
+/** What those outside may see of the running gateway: the status page, `status`, metrics. */
+export class View implements GatewayView {
+  readonly #parts: ViewParts;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  get ready(): boolean {
+    return this.#parts.ready();
+  }
+
+  async state(): Promise<ApiState> {
+    const { version, config, clock, vitalSigns, forwarder, machines, health, host, quota } = this.#parts;
+    const { gateway, uplink: uplinkConfig } = config();
+    const uplink = forwarder();
+    const [{ stats, ...forecast }, lanes = []] = await Promise.all([vitalSigns.forecast(), uplink?.lanes()]);
+    const running = machines.running();
+    return {
+      t: Date.now(),
+      version,
+      node: process.versions.node,
+      tenant: gateway.tenant,
+      gateway: gateway.id,
+      site: gateway.site,
+      uptime: Math.round(process.uptime() * 1000),
+      clock: clock(),
+      health: health(),
+      uplink: uplink === undefined ? null : { url: uplinkConfig.url, ...uplink.status() },
+      lanes,
+      buffer: { ...stats, ...forecast },
+      host: host(),
+      quota: quota(),
+      machines: running.map(machineView),
+      alerts: running.flatMap(({ engines }) => engines.openAlerts().map(alertView)).sort((a, b) => b.since - a.since),
+    };
+  }
+
+  machine(id: string): ApiMachineDetail | undefined {
+    const machine = this.#parts.machines.find(id);
+    return machine && machineDetail(machine);
+  }
+
+  signals(id: string): readonly ApiSignal[] | undefined {
+    return this.#parts.machines.find(id)?.pipeline.latest().all();
+  }
+
+  history(request: HistoryRequest): Promise<ApiHistory> {
+    return readHistory(this.#parts.outbox, request);
+  }
+
+  async timeline(machine: string, from: number, to: number): Promise<ApiTimeline> {
+    return { from, to, segments: this.#parts.timelines.between(machine, from, to) };
+  }
+
+  acknowledge(machine: string, rule: string, by: string): boolean {
+    return this.#parts.acknowledge(machine, rule, by);
+  }
+
+  counters(): GatewayCounters {
+    const running = this.#parts.machines.running();
+    const lags = running.map(({ pipeline }) => pipeline.figures.lags);
+    return {
+      machines: running.map(machineCounters),
+      lag: {
+        bounds: LAG_BOUNDS,
+        counts: [...LAG_BOUNDS, 0].map((_, i) => lags.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0)),
+        sum: lags.reduce((total, { sum }) => total + sum, 0),
+      },
+      alerts: sumOf(running.flatMap(({ pipeline }) => [...pipeline.figures.alerts.values()])),
+      watchdog: this.#parts.restarts(),
+    };
+  }
+}
+
+/** The machines' counts of each rule and state together. */
+function sumOf(counts: GatewayCounters['alerts']): GatewayCounters['alerts'] {
+  return [...Map.groupBy(counts, ({ rule, state }) => `${state} ${rule}`).values()].map((same) => ({
+    ...(same[0] as GatewayCounters['alerts'][number]),
+    count: same.reduce((sum, { count }) => sum + count, 0),
+  }));
+}
