@@ -3,6 +3,7 @@ import process from 'node:process';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { acknowledgeCommand } from './cli/acknowledge.ts';
+import { auditCommand } from './cli/audit.ts';
 import { bufferCommand } from './cli/buffer.ts';
 import { checkCommand } from './cli/check.ts';
 import { demoCommand } from './cli/demo.ts';
@@ -79,6 +80,7 @@ await yargs(hideBin(process.argv))
   .command(bufferCommand)
   .command(acknowledgeCommand)
   .command(trustCommand)
+  .command(auditCommand)
   .command(schemaCommand)
   .demandCommand(1, 'say what to do: one of the commands above')
   .check((args) => usageError(args) ?? true)

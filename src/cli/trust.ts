@@ -1,4 +1,5 @@
 import type { Argv, CommandModule } from 'yargs';
+import { thisUser } from '../audit/entry.ts';
 import type { StoredCertificate } from '../drivers/opcua/pki.ts';
 
 interface Place {
@@ -25,8 +26,8 @@ const listCommand: CommandModule<object, Place> = {
   command: 'list',
   describe: 'Certificates that were seen: trusted, or rejected until they are accepted',
   handler: async (args) => {
-    const pki = await openPki(args);
-    if (pki !== undefined) print(await pki.list(), args, 'no server has shown a certificate yet');
+    const store = await openStore(args);
+    if (store !== undefined) print(await store.pki.list(), args, 'no server has shown a certificate yet');
   },
 };
 
@@ -41,12 +42,17 @@ const acceptCommand: CommandModule<object, Place & { thumbprint: string | undefi
     >,
   handler: async (args) => {
     if ((args.thumbprint === undefined) === !args.all) return usage('give a thumbprint, or --all');
-    const pki = await openPki(args);
-    if (pki === undefined) return;
+    const store = await openStore(args);
+    if (store === undefined) return;
+    const { pki, audit } = store;
     const rejected = (await pki.list()).filter(({ store }) => store === 'rejected');
     const wanted = args.thumbprint === undefined ? rejected.map(({ thumbprint }) => thumbprint) : [args.thumbprint];
     const accepted: StoredCertificate[] = [];
-    for (const thumbprint of wanted) accepted.push(await pki.accept(thumbprint));
+    for (const thumbprint of wanted) {
+      const certificate = await pki.accept(thumbprint);
+      accepted.push(certificate);
+      await audit.add({ what: 'trust-accept', who: thisUser(), detail: decision(certificate) });
+    }
     print(accepted, args, 'nothing was rejected');
   },
 };
@@ -61,16 +67,20 @@ const removeCommand: CommandModule<object, Place & { thumbprint: string }> = {
       describe: 'Its first characters are enough',
     }) as Argv<Place & { thumbprint: string }>,
   handler: async (args) => {
-    const pki = await openPki(args);
-    if (pki !== undefined) print([await pki.remove(args.thumbprint)], args, '');
+    const store = await openStore(args);
+    if (store === undefined) return;
+    const removed = await store.pki.remove(args.thumbprint);
+    await store.audit.add({ what: 'trust-remove', who: thisUser(), detail: decision(removed) });
+    print([removed], args, '');
   },
 };
 
-async function openPki({ config: file }: Place) {
-  const [{ loadConfigOrTell }, { Pki, pkiFolder }, { driverFolder }] = await Promise.all([
+async function openStore({ config: file }: Place) {
+  const [{ loadConfigOrTell }, { Pki, pkiFolder }, { driverFolder }, { AuditLog }] = await Promise.all([
     import('./load-config.ts'),
     import('../drivers/opcua/pki.ts'),
     import('../drivers/folder.ts'),
+    import('../audit/audit-log.ts'),
   ]);
   // Secrets that only the service has are of no use here.
   const config = await loadConfigOrTell(file, { absent: 'warning' });
@@ -78,7 +88,16 @@ async function openPki({ config: file }: Place) {
     process.exitCode = 78;
     return undefined;
   }
-  return new Pki(pkiFolder(driverFolder(config.gateway.dataDir, 'opcua')));
+  const { dataDir } = config.gateway;
+  const audit = new AuditLog({
+    dataDir,
+    log: { warn: (line: string) => process.stderr.write(`edge-gateway: ${line}\n`) },
+  });
+  return { pki: new Pki(pkiFolder(driverFolder(dataDir, 'opcua'))), audit };
+}
+
+function decision({ thumbprint, subject }: StoredCertificate) {
+  return { driver: 'opcua', thumbprint, subject };
 }
 
 function print(certificates: readonly StoredCertificate[], { json }: Place, nothing: string): void {

@@ -36,6 +36,13 @@ uplink: { url: "mqtt://127.0.0.1:9" }
     t.equal((await run(folder, probe)).status, 0);
     t.match(await trust('remove', thumbprint), { status: 0 });
     t.match(await trust('list'), { stdout: '' });
+    const audit = (...args: string[]) => run(folder, ['audit', '--data-dir', 'data', ...args]);
+    const { stdout } = await audit();
+    t.match(stdout.split('\n'), [
+      new RegExp(`Z  trust-accept +uid \\d+.*${thumbprint}.*CN=`),
+      new RegExp(`Z  trust-remove +uid \\d+.*${thumbprint}`),
+    ]);
+    t.match(await audit('--verify'), { status: 0, stdout: /^2 lines, none changed and none missing/ });
     t.ok(existsSync(join(folder, 'data/drivers/opcua/pki')));
     t.ok(readdirSync(join(folder, 'data/drivers/opcua/pki')).includes('own'));
   },
