@@ -10,7 +10,7 @@ import { findBuffer, type Place, parseTime } from './buffer-place.ts';
 import { replayCommand } from './buffer-replay.ts';
 import { salvageCommand } from './buffer-salvage.ts';
 import { bytes, table, time } from './figures.ts';
-import { bufferText } from './status.ts';
+import { bufferText } from './status-text.ts';
 
 /** Problems that `verify` prints before it only counts. */
 const MAX_PROBLEMS = 100;

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { startAedes } from '../support/brokers.ts';
 import { until } from '../support/plant.ts';
 import { command, run, runningAgent } from './commission.ts';
+import { KEY, noTerminal, Terminal } from './terminal.ts';
 
 /** A gateway process that has delivered something. */
 async function running(t: Test) {
@@ -63,6 +64,36 @@ t.test('status and replay ask the running gateway', async (t) => {
       stderr: /^edge-gateway: no gateway runs on \S+: start it/,
     });
   }
+});
+
+t.test('--watch on a pipe tells it anew, an object a line, also that the gateway has gone', async (t) => {
+  const { folder, gateway } = await running(t);
+  const watch = command(folder, ['status', '--watch', '--json', '--config', 'gateway.yaml']);
+  t.teardown(() => watch.child.kill('SIGKILL'));
+  const looks = () =>
+    watch.output.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  await until('it is told twice', () => looks().length >= 2);
+  t.match(looks()[0], { gateway: 'gw', uplink: { state: 'connected' }, machines: [{ id: 'm', link: 'streaming' }] });
+  t.ok(looks()[1].t > looks()[0].t);
+  gateway.child.kill('SIGKILL');
+  await until('that it has gone', () => looks().at(-1).error !== undefined);
+  t.match(looks().at(-1), { error: /no gateway runs on/ });
+  watch.child.kill('SIGINT');
+  t.equal((await watch.ended).status, 1);
+});
+
+t.test('--watch on a terminal redraws until Ctrl-C', { skip: noTerminal }, async (t) => {
+  const { folder } = await running(t);
+  const terminal = new Terminal(t, folder, ['status', '--watch', '--config', 'gateway.yaml']);
+  for (let n = 0; n < 2; n++) {
+    await terminal.shows('acme/gw: edge-gateway');
+    await terminal.shows('m        mtconnect  streaming  running');
+  }
+  terminal.press(KEY.ctrlC);
+  t.equal(await terminal.ended, 0);
 });
 
 t.test('without an uplink status says why, and ends with 1', async (t) => {
