@@ -8,11 +8,11 @@ import { type ApiParts, apiRoutes } from './api-routes.ts';
 import { readBody } from './body.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { isOfAnotherSite, namesThisComputer } from './origin.ts';
-import type { PageFiles } from './page-files.ts';
 import { login } from './queries.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Refusal } from './refusal.ts';
 import { SESSION_MS } from './sessions.ts';
+import type { StaticFiles } from './static-files.ts';
 
 type Env = { Bindings: HttpBindings };
 
@@ -26,7 +26,7 @@ const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 export interface AppParts extends ApiParts {
   readonly access: Access;
   readonly metrics: Metrics;
-  readonly page: PageFiles;
+  readonly page: StaticFiles;
   readonly log: Log;
 }
 
@@ -116,7 +116,7 @@ function sendCookie(c: Context<Env>, session: string): void {
   setCookie(c, COOKIE, session, { path: '/', httpOnly: true, sameSite: 'Strict', maxAge: SESSION_MS / 1000 });
 }
 
-async function pageFile(c: Context<Env>, page: PageFiles): Promise<Response> {
+async function pageFile(c: Context<Env>, page: StaticFiles): Promise<Response> {
   const file = await page.get(c.req.path, c.req.header('accept-encoding'));
   if (file === undefined) return c.notFound();
   c.header('etag', file.etag);

@@ -11,8 +11,8 @@ import { Access } from './access.ts';
 import { buildApp } from './app.ts';
 import { Live } from './live.ts';
 import { Metrics } from './metrics/metrics.ts';
-import { PAGE_FOLDER, PageFiles } from './page-files.ts';
 import { SharedState } from './shared-state.ts';
+import { PAGE_FOLDER, StaticFiles } from './static-files.ts';
 import type { GatewayView } from './view.ts';
 
 /** Bounds on what strangers may take, beside those of requests (app.ts) and of viewers (live.ts). */
@@ -71,7 +71,7 @@ export class HttpServer implements AsyncDisposable {
     const live = new Live(state, view, log);
     const metrics = new Metrics(state, view, log);
     const access = new Access(config.token);
-    const app = buildApp({ view, state, live, metrics, access, page: new PageFiles(pageFolder), log });
+    const app = buildApp({ view, state, live, metrics, access, page: new StaticFiles(pageFolder), log });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unreadable });
     const server = createServer(LIMITS, (incoming, outgoing) => {
       outgoing.setHeaders(HEADERS);

@@ -112,7 +112,7 @@ export const STATE_METRICS: readonly Metric<ApiState>[] = [
   ),
   machine(
     'edge_gateway_machine_data_age_seconds',
-    'Since a machine last gave any sign of life; absent until it has given one',
+    'How long ago a machine gave a sign of life; absent until it has given one',
     ({ heardAt }, now) => (heardAt === null ? null : Math.max(0, now - heardAt) / 1000),
   ),
   machine('edge_gateway_machine_signals', 'Signals that a machine has given', ({ signals }) => signals),
@@ -133,7 +133,7 @@ export const STATE_METRICS: readonly Metric<ApiState>[] = [
     ({ used, limit }) => (limit === 0 ? null : (used / limit) * 100),
   ),
 
-  gauge('edge_gateway_host_temperature_celsius', 'Of the processor', ({ host }) => host?.temperature),
+  gauge('edge_gateway_host_temperature_celsius', 'Temperature of the processor', ({ host }) => host?.temperature),
   gauge('edge_gateway_host_throttled', 'Whether the processor is slowed down now', ({ host }) => host?.throttled),
   gauge(
     'edge_gateway_host_under_voltage',
@@ -141,10 +141,14 @@ export const STATE_METRICS: readonly Metric<ApiState>[] = [
     ({ host }) => host?.underVoltage,
   ),
   gauge('edge_gateway_host_load', 'Tasks that want to run, averaged over a minute', ({ host }) => host?.load),
-  gauge('edge_gateway_host_memory_bytes', 'Memory of the computer', ({ host }) => host?.memory?.total),
-  gauge('edge_gateway_host_memory_available_bytes', 'Of that, available', ({ host }) => host?.memory?.available),
+  gauge('edge_gateway_host_memory_bytes', 'Memory that the computer has', ({ host }) => host?.memory?.total),
+  gauge(
+    'edge_gateway_host_memory_available_bytes',
+    'Memory that programs can have',
+    ({ host }) => host?.memory?.available,
+  ),
   gauge('edge_gateway_host_disk_bytes', 'Size of the disk with the data folder', ({ host }) => host?.disk?.total),
-  gauge('edge_gateway_host_disk_free_bytes', 'Of that, free', ({ host }) => host?.disk?.free),
+  gauge('edge_gateway_host_disk_free_bytes', 'Free on that disk', ({ host }) => host?.disk?.free),
   network(
     'edge_gateway_host_network_received_bytes_total',
     'Bytes received, by network interface',

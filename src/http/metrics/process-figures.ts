@@ -4,7 +4,6 @@ import { type Metric, single } from './metric.ts';
 
 /** How often the event loop is looked at: seldom enough to cost nothing on a Raspberry Pi. */
 const RESOLUTION_MS = 50;
-const QUANTILES = [0.5, 0.9, 0.99, 1];
 
 /** What the process says of itself. */
 export interface ProcessFigures {
@@ -17,8 +16,8 @@ export interface ProcessFigures {
   readonly openFds: number | undefined;
   /** Seconds since the epoch. */
   readonly startedAt: number;
-  /** By quantile, seconds; empty: not looked at yet. */
-  readonly loopDelay: readonly { readonly quantile: string; readonly delay: number }[];
+  /** Seconds; undefined: not looked at yet. */
+  readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number } | undefined;
 }
 
 /** Figures of this process. The event loop is looked at from the first time that somebody asks. */
@@ -47,10 +46,10 @@ export class ProcessWatch implements Disposable {
     this.#loop ??= monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#loop.enable();
     const loop = this.#loop;
-    if (loop.count === 0) return [];
+    if (loop.count === 0) return undefined;
     // What it counts is the time between two looks.
     const delayOf = (ns: number) => Math.max(0, ns / 1e9 - RESOLUTION_MS / 1000);
-    const delays = QUANTILES.map((at) => ({ quantile: String(at), delay: delayOf(loop.percentile(at * 100)) }));
+    const delays = { p50: delayOf(loop.percentile(50)), p99: delayOf(loop.percentile(99)), max: delayOf(loop.max) };
     loop.reset();
     return delays;
   }
@@ -65,10 +64,21 @@ async function openFds(): Promise<number | undefined> {
   }
 }
 
+function delay(which: 'p50' | 'p99' | 'max', words: string): Metric<ProcessFigures> {
+  const name = `edge_gateway_event_loop_delay_${which}_seconds`;
+  const help = `How late the event loop was since the scrape before: ${words}`;
+  return single('gauge', name, help, ({ loopDelay }) => loopDelay?.[which]);
+}
+
 /** Metrics of the process. */
 export const PROCESS_METRICS: readonly Metric<ProcessFigures>[] = [
   single('gauge', 'edge_gateway_process_resident_memory_bytes', 'Memory of the process', ({ rss }) => rss),
-  single('gauge', 'edge_gateway_process_heap_used_bytes', 'Of that, JavaScript objects', ({ heapUsed }) => heapUsed),
+  single(
+    'gauge',
+    'edge_gateway_process_heap_used_bytes',
+    'Memory of the process that JavaScript objects take',
+    ({ heapUsed }) => heapUsed,
+  ),
   single('counter', 'edge_gateway_process_cpu_seconds_total', 'Processor time', ({ cpuSeconds }) => cpuSeconds),
   single('gauge', 'edge_gateway_process_open_fds', 'Open files and sockets', ({ openFds }) => openFds),
   single(
@@ -77,11 +87,7 @@ export const PROCESS_METRICS: readonly Metric<ProcessFigures>[] = [
     'When the process was started, since the epoch',
     ({ startedAt }) => startedAt,
   ),
-  {
-    name: 'edge_gateway_event_loop_delay_seconds',
-    type: 'gauge',
-    help: 'How late the event loop was since the scrape before, by quantile',
-    labels: ['quantile'],
-    read: ({ loopDelay }) => loopDelay.map(({ quantile, delay }) => [[quantile], delay]),
-  },
+  delay('p50', 'the median'),
+  delay('p99', '99 of 100 times'),
+  delay('max', 'the worst'),
 ];

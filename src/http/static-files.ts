@@ -23,7 +23,7 @@ const ENCODINGS = ['br', 'gzip'] as const;
 /** Of 11: much of the gain for little of the time, which a Raspberry Pi has not. */
 const BROTLI_QUALITY = 9;
 
-export interface PageFile {
+export interface StaticFile {
   readonly type: string;
   readonly etag: string;
   readonly encoding?: string;
@@ -34,9 +34,9 @@ export interface PageFile {
  * The files of the status page, read when they are first asked for and served from memory: no name that comes over the
  * network reaches the file system.
  */
-export class PageFiles {
+export class StaticFiles {
   readonly #folder: string;
-  #files: Promise<ReadonlyMap<string, readonly PageFile[]>> | undefined;
+  #files: Promise<ReadonlyMap<string, readonly StaticFile[]>> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -46,7 +46,7 @@ export class PageFiles {
    * The file of a path, in the best encoding that is accepted. undefined: there is none.
    * @throws Fault when the page was not built
    */
-  async get(path: string, acceptEncoding: string | undefined): Promise<PageFile | undefined> {
+  async get(path: string, acceptEncoding: string | undefined): Promise<StaticFile | undefined> {
     this.#files ??= read(this.#folder);
     try {
       const variants = (await this.#files).get(path);
@@ -58,8 +58,8 @@ export class PageFiles {
   }
 }
 
-async function read(folder: string): Promise<ReadonlyMap<string, readonly PageFile[]>> {
-  const files = new Map<string, readonly PageFile[]>();
+async function read(folder: string): Promise<ReadonlyMap<string, readonly StaticFile[]>> {
+  const files = new Map<string, readonly StaticFile[]>();
   for (const name of await namesIn(folder)) {
     const type = TYPES[extname(name)];
     if (type === undefined) continue;
@@ -78,7 +78,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** Best first; the plain file is last, and what is not smaller than it is left out. */
-async function variantsOf(plain: Buffer, type: string): Promise<PageFile[]> {
+async function variantsOf(plain: Buffer, type: string): Promise<StaticFile[]> {
   const packed = await Promise.all([
     promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
     promisify(gzip)(plain, { level: constants.Z_BEST_COMPRESSION }),
