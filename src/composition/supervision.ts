@@ -43,6 +43,7 @@ export interface SupervisionOptions {
 export class Supervision implements AsyncDisposable {
   readonly #options: SupervisionOptions;
   readonly #beats: Int32Array;
+  readonly #beatTimer: NodeJS.Timeout;
   readonly #manager: ServiceManager;
   readonly #watchdog: Watchdog;
   readonly #before: readonly Ended[];
@@ -56,6 +57,8 @@ export class Supervision implements AsyncDisposable {
     const { beat, log, config } = options;
     this.#options = options;
     this.#beats = new Int32Array(beat);
+    this.#beat();
+    this.#beatTimer = setInterval(() => this.#beat(), LOOK_MS);
     this.#manager = new ServiceManager(process.env, log);
     this.#before = records(config().gateway.dataDir);
     this.#watchdog = new Watchdog(
@@ -102,6 +105,7 @@ export class Supervision implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#beatTimer);
     this.#stop.abort();
     await within(RECORD_MS, this.#manager.stopping());
   }
@@ -126,8 +130,11 @@ export class Supervision implements AsyncDisposable {
     return `${read} of ${machines.size} machines are read, uplink ${forwarder()?.status().state ?? 'is replaced'}${ailing.join('')}`;
   }
 
-  #look(): void {
+  #beat(): void {
     Atomics.add(this.#beats, 0, 1);
+  }
+
+  #look(): void {
     const { stages, remedies } = this.#watchdog.look(this.#stagesNow(), performance.now());
     this.#stages = stages;
     for (const remedy of remedies) this.#act(remedy);

@@ -1,4 +1,4 @@
-import { isLoopback, listenAddress } from '../config/http.ts';
+import { listenAddress } from '../config/http.ts';
 import type { HttpConfig } from '../config/schema.ts';
 import { type Answer, ControlServer } from '../control/server.ts';
 import { explain } from '../errors.ts';
@@ -36,14 +36,11 @@ export class Surface implements AsyncDisposable {
   async listen(config: HttpConfig): Promise<void> {
     await this.#http?.[Symbol.asyncDispose]();
     this.#http = undefined;
-    const address = listenAddress(config.listen);
-    if (address === undefined) return;
+    if (listenAddress(config.listen) === undefined) return;
     const log = this.#options.log.child({ part: 'http' });
     try {
       const { HttpServer } = await import('../http/server.ts');
       this.#http = await HttpServer.listen({ config, view: this.#options.view, log });
-      const who = isLoopback(address.host) ? 'this computer' : 'those who have the token';
-      log.info(`status page for ${who}: http://${config.listen}/`);
     } catch (error) {
       log.warn(`there is no status page: ${explain(error)}`);
     }

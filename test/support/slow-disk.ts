@@ -10,7 +10,16 @@ export const noCompiler: string | false = existsSync('/usr/bin/gcc') ? false : '
  * SQLite. Compiles a small library into `folder`.
  */
 export function slowDisk(folder: string, ms: number): Record<string, string> {
-  const library = join(folder, 'slow-sync.so');
-  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'slow-sync.c'), '-ldl']);
-  return { LD_PRELOAD: library, SLOW_SYNC_MS: String(ms) };
+  return { LD_PRELOAD: library(folder), SLOW_SYNC_MS: String(ms) };
+}
+
+/** Environment in which no flush to the disk returns while there is a file, as when a card has died. */
+export function hangingDisk(folder: string, file: string): Record<string, string> {
+  return { LD_PRELOAD: library(folder), HANG_SYNC_WHILE: file };
+}
+
+function library(folder: string): string {
+  const file = join(folder, 'slow-sync.so');
+  execFileSync('gcc', ['-shared', '-fPIC', '-o', file, join(import.meta.dirname, 'slow-sync.c'), '-ldl']);
+  return file;
 }

@@ -1,4 +1,5 @@
-/* Makes a disk slow: every fsync and fdatasync takes SLOW_SYNC_MS longer. Loaded with LD_PRELOAD. */
+/* Makes a disk slow: every fsync and fdatasync takes SLOW_SYNC_MS longer, and does not return while there is a file
+   HANG_SYNC_WHILE. Loaded with LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -6,7 +7,9 @@
 
 static void stall(void) {
   const char *ms = getenv("SLOW_SYNC_MS");
+  const char *file = getenv("HANG_SYNC_WHILE");
   if (ms) usleep((useconds_t)atoi(ms) * 1000);
+  while (file && access(file, F_OK) == 0) usleep(20000);
 }
 
 int fsync(int fd) {
