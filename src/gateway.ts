@@ -1,4 +1,7 @@
 import { aborted, within } from './abort.ts';
+import { AuditLog, type Happening } from './audit/audit-log.ts';
+import { changedKeys } from './audit/config-change.ts';
+import { thisUser } from './audit/entry.ts';
 import { Notifier } from './channels/notifier.ts';
 import type { ClockQuality } from './clock.ts';
 import { ClockSync } from './clock-sync.ts';
@@ -45,6 +48,8 @@ interface Running<Part> {
 export interface Setup {
   readonly config: Config;
   readonly drivers: Readonly<Record<string, DriverModule>>;
+  /** SHA-256 of the file, for the audit log; null: it was not read from one. */
+  readonly fileHash?: string | null;
 }
 
 export interface GatewayOptions extends Setup {
@@ -62,6 +67,7 @@ interface Parts {
   readonly view: View;
   readonly surface: Surface;
   readonly supervision: Supervision;
+  readonly audit: AuditLog;
 }
 
 /** The composition root: builds the sink first and stops the source first. */
@@ -114,11 +120,23 @@ export class Gateway {
   }
 
   /** Applies another config to the running gateway: what did not change keeps running. */
-  reload({ config, drivers }: Setup): Promise<void> {
+  reload({ config, drivers, fileHash = null }: Setup): Promise<void> {
     return this.#inTurn(async () => {
       this.#modules = drivers;
-      if (this.#parts !== undefined) await this.#reload(config, this.#parts);
+      if (this.#parts === undefined) return;
+      const detail = { sha256: fileHash, ...changedKeys(this.#config, config) };
+      await this.#reload(config, this.#parts);
+      this.#note({ what: 'config-reload', who: 'SIGHUP', detail });
     });
+  }
+
+  /** A config that was to be applied has errors. */
+  refused(fileHash: string | null): void {
+    this.#note({ what: 'config-refused', who: 'SIGHUP', detail: { sha256: fileHash } });
+  }
+
+  #note(happening: Happening): void {
+    void this.#parts?.audit.add(happening);
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
@@ -154,6 +172,9 @@ export class Gateway {
     await parts.surface.open(this.#config.http);
     await parts.machines.start(machines);
     parts.quotas.setLimits(gateway.quota, machines.length);
+    const { version, fileHash: sha256 = null } = this.#options;
+    this.#note({ what: 'start', who: thisUser(), detail: { version, node: process.versions.node } });
+    this.#note({ what: 'config-load', who: thisUser(), detail: { sha256 } });
     parts.supervision.start();
     this.#isReady = true;
     this.#log.info({ machines: parts.machines.size, dataDir }, 'runs');
@@ -167,6 +188,7 @@ export class Gateway {
     const clockQuality = () => this.#clockSync.quality;
     const forwarder = () => this.#uplink?.part;
     const tell = (event: MachineEvent) => this.#parts?.machines.tell(event);
+    const audit = new AuditLog({ dataDir, log, mayRotate: true });
     const quotas = await Quotas.open({
       ...{ dataDir, limits, clock: this.#clock, log },
       crossed: ({ code, message, quota, used, limit }) =>
@@ -183,7 +205,10 @@ export class Gateway {
     const supervision = new Supervision({
       ...{ config, outbox, machines, forwarder, host, log, beat },
       restartUplink: () => void this.#restartUplink(),
-      told: (message, machine) => machines.tell(noticeOf(message), machine),
+      told: (message, machine) => {
+        machines.tell(noticeOf(message), machine);
+        void audit.add({ what: 'watchdog-restart', who: 'watchdog', detail: { message, machine } });
+      },
       end: (message, isHung) => {
         this.#isHung = isHung;
         this.#broken.reject(new Fault('us', message, { hint: 'the service manager starts the gateway again' }));
@@ -197,10 +222,17 @@ export class Gateway {
       host: () => host.figures,
       quota: () => quotas.use(),
       ready: () => this.#isReady,
-      acknowledge: (machine, rule, by) => machines.acknowledge(machine, rule, by),
+      acknowledge: (machine, rule, by) => {
+        const found = machines.acknowledge(machine, rule, by);
+        if (found) void audit.add({ what: 'acknowledge', who: by, detail: { machine, rule } });
+        return found;
+      },
     });
-    const surface = new Surface({ dataDir, commands: gatewayCommands({ view, forwarder }), view, log });
-    return { outbox, machines, timelines, quotas, vitalSigns, view, surface, supervision };
+    const commanded = (detail: Happening['detail'] = {}) =>
+      void audit.add({ what: 'command', who: 'control socket', detail });
+    const commands = gatewayCommands({ view, forwarder, commanded });
+    const surface = new Surface({ dataDir, commands, view, log });
+    return { outbox, machines, timelines, quotas, vitalSigns, view, surface, supervision, audit };
   }
 
   #startTimers(machines: Machines): void {
@@ -236,7 +268,7 @@ export class Gateway {
     }
   }
 
-  #startUplink({ outbox, view }: Parts): void {
+  #startUplink({ outbox, view, audit }: Parts): void {
     const { gateway, uplink } = this.#config;
     const part = new Forwarder({
       outbox,
@@ -246,7 +278,11 @@ export class Gateway {
       log: this.#log.child({ part: 'uplink' }),
       clock: this.#clock,
       steady: this.#clock.steady,
-      heartbeat: { every: () => this.#config.gateway.heartbeat, figures: async () => heartbeatOf(await view.state()) },
+      heartbeat: {
+        every: () => this.#config.gateway.heartbeat,
+        figures: async () => heartbeatOf(await view.state(), audit.last),
+      },
+      commanded: (detail) => void audit.add({ what: 'command', who: 'mqtt', detail }),
     });
     const abort = new AbortController();
     this.#uplink = { part, abort, done: part.run(abort.signal).catch(this.#broken.reject) };
@@ -309,11 +345,12 @@ export class Gateway {
 
   async #stop(): Promise<void> {
     if (this.#parts === undefined) return;
-    const { outbox, machines, timelines, quotas, vitalSigns, surface, supervision } = this.#parts;
+    const { outbox, machines, timelines, quotas, vitalSigns, surface, supervision, audit } = this.#parts;
     await supervision[Symbol.asyncDispose]();
     vitalSigns[Symbol.dispose]();
     await within(STOP_SURFACE_MS, surface[Symbol.asyncDispose]());
-    await within(STOP_FILES_MS, Promise.all([timelines.close(), quotas.close()]));
+    const noted = audit.add({ what: 'stop', who: this.#isHung ? 'watchdog' : 'signal' });
+    await within(STOP_FILES_MS, Promise.all([timelines.close(), quotas.close(), noted]));
     const drained = await machines.stop();
     await this.#stopUplink();
     await end(this.#notifier, STOP_NOTIFIER_MS);

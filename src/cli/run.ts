@@ -19,7 +19,11 @@ export const runCommand: CommandModule<object, { config: string }> = {
       return;
     }
     const { config } = loaded;
-    const [{ openLog }, { Gateway }] = await Promise.all([import('../log.ts'), import('../gateway.ts')]);
+    const [{ openLog }, { Gateway }, { fileHash }] = await Promise.all([
+      import('../log.ts'),
+      import('../gateway.ts'),
+      import('../audit/config-change.ts'),
+    ]);
     const log = await openLog(config.log, { tenant: config.gateway.tenant, gateway: config.gateway.id });
     const stop = new AbortController();
     const onSignal = (name: NodeJS.Signals) => {
@@ -31,11 +35,15 @@ export const runCommand: CommandModule<object, { config: string }> = {
       stop.abort(new Error(name));
     };
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-    const gateway = new Gateway({ ...loaded, version: VERSION, log });
+    const gateway = new Gateway({ ...loaded, fileHash: await fileHash(file), version: VERSION, log });
+    const reload = async () => {
+      const [next, sha256] = [await loadOrTell(file), await fileHash(file)];
+      if (next !== undefined) return gateway.reload({ ...next, fileHash: sha256 });
+      log.error(NOT_RELOADED);
+      gateway.refused(sha256);
+    };
     process.on('SIGHUP', () => {
-      loadOrTell(file)
-        .then((next) => (next === undefined ? log.error(NOT_RELOADED) : gateway.reload(next)))
-        .catch((error: unknown) => log.error(`the config is not reloaded: ${explain(error)}`));
+      reload().catch((error: unknown) => log.error(`the config is not reloaded: ${explain(error)}`));
     });
     try {
       await gateway.run(stop.signal);

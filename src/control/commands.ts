@@ -11,6 +11,8 @@ export interface GatewayParts {
   readonly view: GatewayView;
   /** undefined: it is being replaced */
   readonly forwarder: () => Forwarder | undefined;
+  /** Somebody had the gateway do something. */
+  readonly commanded: (detail: Readonly<Record<string, unknown>>) => void;
 }
 
 /** What a running gateway can be asked. */
@@ -20,6 +22,7 @@ export function gatewayCommands(parts: GatewayParts): Readonly<Record<string, An
     retry: async ({ machine }) => {
       const uplink = parts.forwarder();
       if (uplink === undefined) throw new Fault('config', 'the uplink is being replaced', { hint: 'try again' });
+      parts.commanded({ command: 'retry', machine });
       return { batches: await uplink.retryRefused(typeof machine === 'string' ? machine : undefined) };
     },
     acknowledge: async ({ machine, rule, by }) => {
@@ -32,7 +35,7 @@ export function gatewayCommands(parts: GatewayParts): Readonly<Record<string, An
 }
 
 async function replay(
-  { forwarder }: GatewayParts,
+  { forwarder, commanded }: GatewayParts,
   { machine, from, to }: Readonly<Record<string, unknown>>,
   tell: (progress: object) => void,
   signal: AbortSignal,
@@ -44,6 +47,7 @@ async function replay(
   };
   const running = forwarder()?.replay(request);
   if (running === undefined) throw new Fault('config', 'too many replays wait already', { hint: 'try again later' });
+  commanded({ command: 'replay', ...request });
   const timer = setInterval(() => tell(running.figures), PROGRESS_MS);
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   try {

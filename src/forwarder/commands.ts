@@ -23,6 +23,8 @@ export interface CommandsOptions {
   readonly told: Told;
   /** undefined: too many wait already */
   readonly replay: (request: Recall) => Replay | undefined;
+  /** The cloud had the gateway do something. */
+  readonly commanded: (detail: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Takes commands from the cloud and answers them, where the config allows it. */
@@ -66,13 +68,14 @@ export class Commands {
   }
 
   #replay({ id, machine, from, to = this.#options.clock.now() }: Command): void {
-    const { log, replay } = this.#options;
+    const { log, replay, commanded } = this.#options;
     const running = replay({ machine, from, to });
     if (running === undefined) {
       this.#reply({ id, status: 'refused', reason: 'too many replays wait already' });
       return;
     }
     log.info({ machine, from, to }, `the cloud has asked for a replay (${id})`);
+    commanded({ command: 'replay', id, machine, from, to });
     this.#reply({ id, status: 'accepted' });
     void running.done.then((figures) => this.#reply({ id, status: 'done', ...figures }));
   }

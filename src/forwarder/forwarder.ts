@@ -41,6 +41,8 @@ export interface ForwarderOptions {
   readonly random?: () => number;
   /** How long a link stands before a status message that was left out is tried, in milliseconds. */
   readonly lateBirthMs?: number;
+  /** Told of what the cloud had the gateway do. */
+  readonly commanded?: (detail: Readonly<Record<string, unknown>>) => void;
   /** Without it there are no heartbeats. */
   readonly heartbeat?: HeartbeatOptions;
 }
@@ -195,7 +197,7 @@ export class Forwarder {
 
   /** Where commands are not allowed, the code that reads them is not loaded: 4 MB. */
   async #attachCommands(link: Link): Promise<void> {
-    const { uplink, identity, log, clock } = this.#options;
+    const { uplink, identity, log, clock, commanded = () => undefined } = this.#options;
     if (!uplink.commands) return;
     const loaded = await import('./commands.ts');
     this.#commands ??= new loaded.Commands({
@@ -204,6 +206,7 @@ export class Forwarder {
       clock,
       told: this.#told,
       replay: (request) => this.replay(request),
+      commanded,
     });
     await this.#commands.attach(link);
   }
