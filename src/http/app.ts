@@ -20,7 +20,6 @@ type Env = { Bindings: HttpBindings };
 const REQUESTS = { each: { burst: 100, perSecond: 20 }, all: { burst: 300, perSecond: 100 } };
 /** A fault of the gateway's disk most often heals within seconds. */
 const FAULT_RETRY_MS = 5000;
-const COOKIE = 'edge_gateway_session';
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export interface AppParts extends ApiParts {
@@ -56,9 +55,9 @@ export function buildApp(parts: AppParts): Hono<Env> {
     return c.body(null, 204);
   });
   app.delete('/api/session', (c) => {
-    const session = getCookie(c, COOKIE);
+    const session = getCookie(c, cookieName(c));
     if (session !== undefined) access.logout(session);
-    deleteCookie(c, COOKIE, { path: '/' });
+    deleteCookie(c, cookieName(c), { path: '/' });
     return c.body(null, 204);
   });
   app.use('/api/*', withToken(access));
@@ -104,16 +103,22 @@ const ofThisSite: MiddlewareHandler<Env> = async (c, next) => {
 
 function withToken(access: Access): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const session = getCookie(c, COOKIE);
+    const session = getCookie(c, cookieName(c));
     const passed = access.pass({ authorization: c.req.header('authorization'), session }, addressOf(c));
     if (passed === 'renew' && session !== undefined) sendCookie(c, session);
     await next();
   };
 }
 
+/** Browsers keep the cookies of a host for all its ports; two gateways behind tunnels are both localhost. */
+function cookieName(c: Context<Env>): string {
+  const [, port = '80'] = /:(\d+)$/.exec(c.req.header('host') ?? '') ?? [];
+  return `edge_gateway_${port}`;
+}
+
 /** The gateway speaks no TLS, so the cookie cannot ask for it (`Secure`). */
 function sendCookie(c: Context<Env>, session: string): void {
-  setCookie(c, COOKIE, session, { path: '/', httpOnly: true, sameSite: 'Strict', maxAge: SESSION_MS / 1000 });
+  setCookie(c, cookieName(c), session, { path: '/', httpOnly: true, sameSite: 'Strict', maxAge: SESSION_MS / 1000 });
 }
 
 async function pageFile(c: Context<Env>, page: StaticFiles): Promise<Response> {

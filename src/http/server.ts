@@ -75,7 +75,10 @@ export class HttpServer implements AsyncDisposable {
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unreadable });
     const server = createServer(LIMITS, (incoming, outgoing) => {
       outgoing.setHeaders(HEADERS);
-      void listener(incoming, outgoing);
+      listener(incoming, outgoing).catch((error: unknown) => {
+        log.error({ err: error }, 'an answer could not be sent');
+        outgoing.destroy();
+      });
     });
     server.maxConnections = MAX_CONNECTIONS;
     server.maxHeadersCount = MAX_HEADERS;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { serving, TOKEN } from './support.ts';
 
-const COOKIE = /^edge_gateway_session=([\w-]{43}); Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/;
+const COOKIE = /^edge_gateway_\d+=([\w-]{43}); Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/;
 const GUARDED = ['/api/state', '/api/live', '/api/machines/vmc-3', '/metrics', '/api/nothing'];
 
 t.test('where there is a token, nothing is told without it', async (t) => {
@@ -17,7 +17,7 @@ t.test('where there is a token, nothing is told without it', async (t) => {
   t.equal((await send('POST', '/api/acknowledge', { machine: 'vmc-3', rule: 'hot', by: 'x' })).status, 401);
   t.strictSame(view.acknowledged, []);
   t.equal(view.asked, 0);
-  t.equal((await get('/api/state', { cookie: 'edge_gateway_session=x' })).status, 401);
+  t.equal((await get('/api/state', { host: 'gw', cookie: 'edge_gateway_80=x' })).status, 401);
 });
 
 t.test('the token lets in', async (t) => {
@@ -40,15 +40,34 @@ t.test('who logs in gets a cookie that is not the token, until he logs out', asy
   t.equal((await get('/api/state', session)).status, 200);
   const logout = await send('DELETE', '/api/session', undefined, session);
   t.equal(logout.status, 204);
-  t.match(logout.headers['set-cookie'], [/^edge_gateway_session=; Max-Age=0; Path=\//]);
+  t.match(logout.headers['set-cookie'], [/^edge_gateway_\d+=; Max-Age=0; Path=\//]);
   t.equal((await get('/api/state', session)).status, 401);
 });
 
 t.test('a server that was started anew knows no sessions', async (t) => {
-  const { send } = await serving(t, { token: TOKEN });
-  const [cookie = ''] = (await send('POST', '/api/session', { token: TOKEN })).headers['set-cookie'] ?? [];
-  const { get } = await serving(t, { token: TOKEN });
-  t.equal((await get('/api/state', { cookie: cookie.split(';')[0] ?? '' })).status, 401);
+  const host = 'gw-01.shop.example';
+  const first = await serving(t, { token: TOKEN });
+  const login = await first.send('POST', '/api/session', { token: TOKEN }, { host });
+  const [cookie = ''] = login.headers['set-cookie'] ?? [];
+  const session = { host, cookie: cookie.split(';')[0] ?? '' };
+  t.equal((await first.get('/api/state', session)).status, 200);
+  const second = await serving(t, { token: TOKEN });
+  t.equal((await second.get('/api/state', session)).status, 401);
+});
+
+t.test('two gateways behind tunnels of one computer keep their sessions apart', async (t) => {
+  const { get, send } = await serving(t, { token: TOKEN });
+  const login = (host: string) => send('POST', '/api/session', { token: TOKEN }, { host });
+  const cookies: string[] = [];
+  for (const host of ['localhost:8081', 'localhost:8082', 'gw-01.shop.example']) {
+    cookies.push(...((await login(host)).headers['set-cookie'] ?? []).map((cookie) => cookie.split(';')[0] ?? ''));
+  }
+  t.strictSame(
+    cookies.map((cookie) => cookie.split('=')[0]),
+    ['edge_gateway_8081', 'edge_gateway_8082', 'edge_gateway_80'],
+  );
+  t.equal((await get('/api/state', { host: 'localhost:8081', cookie: cookies.join('; ') })).status, 200);
+  t.equal((await get('/api/state', { host: 'localhost:8083', cookie: cookies.join('; ') })).status, 401);
 });
 
 t.test('after ten wrong tokens not even the right one is taken, and a session goes on', async (t) => {
