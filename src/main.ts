@@ -15,6 +15,7 @@ import { receiveCommand } from './cli/receive.ts';
 import { rulesCommand } from './cli/rules-test.ts';
 import { runCommand } from './cli/run.ts';
 import { schemaCommand } from './cli/schema.ts';
+import { soakCommand } from './cli/soak.ts';
 import { statusCommand } from './cli/status.ts';
 import { trustCommand } from './cli/trust.ts';
 import { codeOf, explain, Fault } from './errors.ts';
@@ -77,6 +78,7 @@ await yargs(hideBin(process.argv))
   .command(probeCommand)
   .command(doctorCommand)
   .command(receiveCommand)
+  .command(soakCommand)
   .command(bufferCommand)
   .command(acknowledgeCommand)
   .command(trustCommand)

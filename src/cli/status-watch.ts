@@ -1,12 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, explain, Fault } from '../errors.ts';
+import { looks } from '../control/looks.ts';
+import { explain, Fault } from '../errors.ts';
 import type { ApiState } from '../http/api.ts';
 import { statusText } from './status-text.ts';
-
-const EVERY_MS = 1000;
-
-/** What there was to show: how the gateway is, or why that is not known. */
-type Look = ApiState | Fault;
 
 /**
  * Shows how a gateway is once a second until SIGINT, SIGTERM, or its reader goes: redrawn on a terminal, one text after the other
@@ -23,7 +18,7 @@ export async function watchStatus(
   output.on('error', () => stop.abort());
   const isLive = output.isTTY === true && process.env['TERM'] !== 'dumb' && !json;
   let isConnected = false;
-  for await (const look of looks(ask, stop.signal)) {
+  for await (const { look } of looks(ask, stop.signal)) {
     isConnected = !(look instanceof Fault) && look.uplink?.state === 'connected';
     if (json) output.write(`${JSON.stringify(look instanceof Fault ? { error: explain(look) } : look)}\n`);
     else if (isLive) output.write(screen(textOf(look), output));
@@ -32,7 +27,7 @@ export async function watchStatus(
   return isConnected;
 }
 
-function textOf(look: Look): string {
+function textOf(look: ApiState | Fault): string {
   return look instanceof Fault ? `${explain(look)}\n` : statusText(look);
 }
 
@@ -42,31 +37,4 @@ export function screen(text: string, { rows = 24, columns = 80 }: { rows?: numbe
   const most = Math.max(1, rows - 1);
   const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), `… ${lines.length - most + 1} more lines`];
   return `\x1b[H${shown.map((line) => `${line.slice(0, columns)}\x1b[K\n`).join('')}\x1b[J`;
-}
-
-/** Looks once a second; while an answer is outstanding nothing more is asked. */
-async function* looks(ask: () => Promise<ApiState>, signal: AbortSignal): AsyncGenerator<Look> {
-  const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
-  while (!signal.aborted) {
-    const from = performance.now();
-    const answer = ask().catch(faultOf);
-    for (;;) {
-      const look = await Promise.race([answer, pause(EVERY_MS)]);
-      if (signal.aborted) return;
-      if (look !== undefined) {
-        yield look;
-        break;
-      }
-      const seconds = Math.round((performance.now() - from) / 1000);
-      yield new Fault('us', `the gateway has not answered for ${seconds} s`, { hint: 'look at its log' });
-    }
-    await pause(EVERY_MS - (performance.now() - from));
-  }
-}
-
-/** A gateway that ends in the middle of an answer is told as one that does not run. @throws what is a bug */
-function faultOf(error: unknown): Fault {
-  if (error instanceof Fault) return error;
-  if (codeOf(error) === undefined) throw error;
-  return new Fault('us', `the gateway cannot be asked (${codeOf(error)})`, { cause: error });
 }

@@ -59,7 +59,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 export interface PlantOptions {
   /** Without TLS the proxy sees the bytes of MQTT. Default: with TLS and client certificates. */
   readonly secure?: boolean;
-  /** More keys of the config's `uplink` and `buffer`. */
+  /** More keys of the config's `gateway`, `uplink` and `buffer`. */
+  readonly gateway?: object;
   readonly uplink?: object;
   readonly buffer?: object;
 }
@@ -104,7 +105,7 @@ export class Plant implements AsyncDisposable {
     await agent.start();
     agent.pause();
     const config = {
-      gateway: { id: 'gw-1', tenant: 'acme', dataDir: join(folder, 'data') },
+      gateway: { id: 'gw-1', tenant: 'acme', dataDir: join(folder, 'data'), ...options.gateway },
       machines: [{ id: MACHINE, driver: 'mtconnect', url: agent.url.href, device: MACHINE }],
       uplink: {
         url: `${scheme}://127.0.0.1:${uplink.port}`,
