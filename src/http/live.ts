@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { ApiSignal, ApiState } from './api.ts';
+import type { ApiSignal } from './api.ts';
 import { Refusal } from './refusal.ts';
 import type { SharedState } from './shared-state.ts';
 import type { GatewayView } from './view.ts';
@@ -50,6 +50,8 @@ export class Live implements Disposable {
   readonly #seen = new Map<string, ReadonlySet<ApiSignal>>();
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** Whether a state is on its way to viewers; the disk can keep it waiting. */
+  #isTelling = false;
 
   constructor(state: SharedState, view: GatewayView, log: Log, stuckMs = STUCK_MS) {
     this.#state = state;
@@ -62,6 +64,7 @@ export class Live implements Disposable {
   add(outgoing: ServerResponse, machine: string | undefined): void {
     if (this.#viewers.size >= MAX_VIEWERS) throw new Refusal(503, 'too many viewers: close other pages', RETRY_MS);
     const viewer: Viewer = { outgoing, machine, isCurrent: false, fullSince: undefined };
+    const signals = machine === undefined ? [] : (this.#view.signals(machine) ?? []);
     this.#viewers.add(viewer);
     outgoing.on('close', () => this.#forget(viewer));
     outgoing.on('error', (error) => this.#log.debug(`a viewer: ${error.message}`));
@@ -70,7 +73,6 @@ export class Live implements Disposable {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     void this.#tellState([viewer]);
     if (machine === undefined) return;
-    const signals = this.#view.signals(machine) ?? [];
     viewer.isCurrent = send(viewer, frameOf('signals', signals));
     // Others wait for the changes since the last tick; this one may get some of them twice.
     if (!this.#seen.has(machine)) this.#seen.set(machine, new Set(signals));
@@ -98,9 +100,13 @@ export class Live implements Disposable {
     for (const viewer of this.#viewers) this.#judge(viewer, now);
     const viewers = [...this.#viewers];
     if (this.#ticks % HEARTBEAT_TICKS === 0) for (const viewer of viewers) send(viewer, HEARTBEAT);
-    void this.#tellState(viewers);
+    if (!this.#isTelling) void this.#tellState(viewers);
     const byMachine = Map.groupBy(viewers, ({ machine }) => machine);
-    for (const [machine, watching] of byMachine) if (machine !== undefined) this.#tellSignals(machine, watching);
+    try {
+      for (const [machine, watching] of byMachine) if (machine !== undefined) this.#tellSignals(machine, watching);
+    } catch (error) {
+      this.#log.error({ err: error }, 'the viewers get no signals');
+    }
   }
 
   #judge(viewer: Viewer, now: number): void {
@@ -113,13 +119,14 @@ export class Live implements Disposable {
   }
 
   async #tellState(viewers: readonly Viewer[]): Promise<void> {
+    this.#isTelling = true;
     try {
-      const state: ApiState = await this.#state.now();
-      const frame = frameOf('state', state);
+      const frame = frameOf('state', await this.#state.now());
       for (const viewer of viewers) send(viewer, frame);
     } catch (error) {
       this.#log.debug(`the viewers get no state: ${explain(error)}`);
     }
+    this.#isTelling = false;
   }
 
   #tellSignals(machine: string, viewers: readonly Viewer[]): void {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 const MAX_SIGNALS = 20;
-const MAX_POINTS = 5000;
+/** 20 signals with so many points are about 2 MB. */
+const MAX_POINTS = 2000;
 const POINTS = 500;
 const MAX_NAME_CHARACTERS = 512;
 const MAX_PERSON_CHARACTERS = 100;

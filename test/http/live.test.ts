@@ -97,6 +97,21 @@ t.test('signals go on while the buffer cannot be read', async (t) => {
   await server.line(/^debug: the viewers get no state: the disk is gone/);
 });
 
+t.test('a bug that comes up while viewers are told takes nothing down', async (t) => {
+  const server = await serving(t);
+  const { view } = server;
+  const { next } = await watch(server, '/api/live?machine=vmc-3');
+  await next('signals');
+  const { signals } = view;
+  view.signals = () => {
+    throw new TypeError('a bug');
+  };
+  await server.line(/^error: the viewers get no signals/);
+  view.signals = signals;
+  view.values = view.values.map((value) => ({ ...value, v: 2 }));
+  t.match(await next('signals'), [{ v: 2 }, { v: 2 }]);
+});
+
 t.test('the 65th viewer is refused until one leaves', async (t) => {
   const server = await serving(t);
   const responses = await Promise.all(Array.from({ length: 80 }, () => server.open('/api/live')));

@@ -78,7 +78,7 @@ t.test('a query that makes no sense is told in one sentence', async (t) => {
     [`signal=a&from=${FROM}&to=${FROM}`, /^to: expected a time after from$/],
     [RANGE, /^signals: expected \?signal=NAME$/],
     [`${many}&${RANGE}`, /^signals: expected at most 20 signals$/],
-    [`signal=a&points=0&${RANGE}`, /^points: expected 1 to 5000$/],
+    [`signal=a&points=0&${RANGE}`, /^points: expected 1 to 2000$/],
     [`signal=a&points=1e9&${RANGE}`, /^points: expected a number/],
     [`signal=${'a'.repeat(600)}&${RANGE}`, /^signals\.0: /],
   ];
