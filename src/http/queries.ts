@@ -7,11 +7,12 @@ const POINTS = 500;
 const MAX_NAME_CHARACTERS = 512;
 const MAX_PERSON_CHARACTERS = 100;
 
+/** Fractions are cut off: clocks in browsers have them. */
 const whole = (what: string) =>
   z
     .string(`expected ${what}`)
-    .regex(/^\d{1,15}$/, `expected ${what}`)
-    .transform(Number);
+    .regex(/^\d{1,15}(\.\d+)?$/, `expected ${what}`)
+    .transform((text) => Math.floor(Number(text)));
 
 const range = { from: whole('milliseconds since the epoch'), to: whole('milliseconds since the epoch') };
 const isForward = ({ from, to }: { from: number; to: number }) => from < to;

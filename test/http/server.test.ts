@@ -58,7 +58,7 @@ t.test('history and timeline are asked for as the query says', async (t) => {
   const { get, view } = await serving(t);
   const history = await get(`/api/machines/vmc-3/history?signal=rpm&signal=a%20b&points=100&${RANGE}`);
   t.match(JSON.parse(history.body), { source: 'raw' });
-  await get(`/api/machines/vmc-3/history?signal=rpm&${RANGE}`);
+  await get(`/api/machines/vmc-3/history?signal=rpm&from=${FROM}.25&to=${FROM + 3_600_000}.75`);
   const range = { from: FROM, to: FROM + 3_600_000 };
   t.strictSame(view.histories, [
     { machine: 'vmc-3', signals: ['rpm', 'a b'], ...range, points: 100 },
