@@ -22,11 +22,7 @@ export function banner(model: Model): Node {
   const [first, ...more] = findings(state, language);
   if (first === undefined) {
     const count = state.machines.length;
-    return sign(
-      'good',
-      texts.flows,
-      texts.flowsDetail(count, formats.count(count), formats.number(rates.observations)),
-    );
+    return sign('good', texts.flows, texts.flowsDetail(count, formats.count(count), formats.rate(rates.observations)));
   }
   const rest = model.watch === undefined ? more.slice(0, MAX_MORE).map(line) : [];
   const hidden = more.length - rest.length;
@@ -50,6 +46,12 @@ function sign(level: Level, what: string, todo: string, more: readonly Node[] = 
     'section',
     { class: `banner ${level}`, id: 'verdict' },
     h('span', { class: 'banner-sign' }, icon(level)),
-    h('div', {}, h('h1', { role: 'status' }, what), h('p', {}, todo), more.length > 0 && h('ul', {}, ...more)),
+    h(
+      'div',
+      {},
+      h('div', { role: 'status' }, h('h1', {}, what)),
+      h('p', {}, todo),
+      more.length > 0 && h('ul', {}, ...more),
+    ),
   );
 }

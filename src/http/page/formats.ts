@@ -40,6 +40,11 @@ export class Formats {
     return this.#number({ maximumFractionDigits: size >= 1000 ? 1 : size >= 10 ? 2 : 4 }).format(value);
   }
 
+  /** Of something a second. */
+  rate(value: number): string {
+    return this.#number({ maximumFractionDigits: value >= 10 ? 0 : 1 }).format(value);
+  }
+
   /** A share of 1. */
   percent(share: number): string {
     return this.#number({ style: 'percent', maximumFractionDigits: 0 }).format(share);

@@ -1,3 +1,4 @@
+import type { HostFigures } from '../../health/host.ts';
 import type { ApiState } from '../api.ts';
 import { icon } from './icons.ts';
 import type { Language } from './language.ts';
@@ -129,10 +130,7 @@ function quota(state: ApiState, { texts, formats }: Language): Node {
   );
 }
 
-function network(
-  interfaces: readonly { readonly name: string; readonly rxBytes: number; readonly txBytes: number }[],
-  { texts, formats }: Language,
-): Node {
+function network(interfaces: HostFigures['network'], { texts, formats }: Language): Node {
   return h(
     'article',
     { class: 'card' },
@@ -140,9 +138,11 @@ function network(
     h(
       'dl',
       { class: 'facts' },
-      ...interfaces.map(({ name, rxBytes, txBytes }) =>
-        fact(name, `↓ ${formats.bytes(rxBytes)} ${texts.received} · ↑ ${formats.bytes(txBytes)} ${texts.sent}`),
-      ),
+      ...interfaces
+        .filter(({ up }) => up !== false)
+        .map(({ name, rxBytes, txBytes }) =>
+          fact(name, `↓ ${formats.bytes(rxBytes)} ${texts.received} · ↑ ${formats.bytes(txBytes)} ${texts.sent}`),
+        ),
     ),
   );
 }

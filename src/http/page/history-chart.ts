@@ -14,6 +14,8 @@ const RANGES = {
 } as const;
 type RangeName = keyof typeof RANGES;
 const RANGE_NAMES = Object.keys(RANGES) as RangeName[];
+/** A chart shows at least so long. */
+const LEAST_MS = 60_000;
 const POINTS = { least: 200, most: 1000 };
 /** Changes of a text that are listed. */
 const MAX_CHANGES = 100;
@@ -80,10 +82,7 @@ export class HistoryChart {
     const question = this.#question;
     if (chosen === undefined) return;
     const { ms, every } = RANGES[this.#range];
-    const to = this.#now();
-    const points = Math.max(POINTS.least, Math.min(POINTS.most, this.#box.clientWidth));
-    const [history, fault] = await gatewayClient
-      .history(chosen.machine, [chosen.signal], to - ms, to, points)
+    const [history, fault] = await this.#ask(chosen, ms)
       .then((answer): [ApiHistory | undefined, string | undefined] => [answer, undefined])
       .catch((error: unknown): [ApiHistory | undefined, string | undefined] => [
         this.#history,
@@ -94,6 +93,16 @@ export class HistoryChart {
     this.#fault = fault;
     this.#timer = setTimeout(() => void this.#load(), every);
     this.#replot();
+  }
+
+  /** Of the last `ms`; where the gateway has less, of what it has, so that a new one shows more than an edge. */
+  async #ask({ machine, signal }: Chosen, ms: number): Promise<ApiHistory> {
+    const to = this.#now();
+    const points = Math.max(POINTS.least, Math.min(POINTS.most, this.#box.clientWidth));
+    const whole = await gatewayClient.history(machine, [signal], to - ms, to, points);
+    const first = Object.values(whole.signals)[0]?.t[0];
+    if (first === undefined || first < to - ms / 2) return whole;
+    return gatewayClient.history(machine, [signal], Math.min(first, to - LEAST_MS), to, points);
   }
 
   /** With the arrow keys from point to point. */

@@ -46,7 +46,7 @@ function head(model: Model, state: ApiState, machine: ApiMachine, stale: boolean
   const level = levelOf(machine, state.alerts, now);
   return h(
     'section',
-    { class: `card machine-head ${level}`, id: 'machine' },
+    { class: stale ? `card machine-head stale ${level}` : `card machine-head ${level}`, id: 'machine' },
     h('h1', {}, h('span', { class: 'clip', title: machine.id }, machine.id), stateChip(machine, language)),
     h(
       'dl',

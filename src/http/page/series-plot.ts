@@ -1,12 +1,14 @@
 import uPlot from 'uplot';
 import type { ApiSeries } from '../api.ts';
+import type { Formats } from './formats.ts';
 import type { Language } from './language.ts';
 
 const HEIGHT_PX = 260;
 const PADDING: uPlot.Padding = [12, 12, 0, 0];
 const FONT = '12px system-ui, sans-serif';
-/** A time is written as a day from so long a range on. */
-const DAYS_FROM_S = 172_800;
+/** Ranges from which on a time is written as a day, and up to which it is with its seconds. */
+const DAYS_FROM_MS = 172_800_000;
+const SECONDS_UP_TO_MS = 600_000;
 
 export interface SeriesPlotOptions {
   readonly series: ApiSeries;
@@ -30,8 +32,8 @@ export function plotSeries(box: HTMLElement, options: SeriesPlotOptions): uPlot 
     grid: { stroke: colour('--line'), width: 1 },
     ticks: { show: false },
   };
-  const isLong = (to - from) / 1000 >= DAYS_FROM_S;
-  const plot = new uPlot(
+  const label = labelOf(to - from, formats);
+  return new uPlot(
     {
       width: box.clientWidth,
       height: HEIGHT_PX,
@@ -42,8 +44,8 @@ export function plotSeries(box: HTMLElement, options: SeriesPlotOptions): uPlot 
       axes: [
         {
           ...axis,
-          space: 70,
-          values: (_plot, ticks) => ticks.map((s) => (isLong ? formats.day(s * 1000) : formats.minute(s * 1000))),
+          space: 90,
+          values: (_plot, ticks) => ticks.map((s) => label(s * 1000)),
         },
         { ...axis, size: axisSize, values: (_plot, ticks) => ticks.map((value) => formats.number(value)) },
       ],
@@ -59,7 +61,11 @@ export function plotSeries(box: HTMLElement, options: SeriesPlotOptions): uPlot 
     [series.t.map((t) => t / 1000), [...series.max], [...series.min], [...series.mean]],
     box,
   );
-  return plot;
+}
+
+function labelOf(range: number, formats: Formats): (t: number) => string {
+  if (range >= DAYS_FROM_MS) return (t) => formats.day(t);
+  return range > SECONDS_UP_TO_MS ? (t) => formats.minute(t) : (t) => formats.time(t);
 }
 
 /** As wide as its widest figure. */

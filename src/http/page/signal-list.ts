@@ -65,8 +65,8 @@ export function signalList(model: Model, watch: MachineWatch, isStale: boolean, 
 function row(model: Model, watch: MachineWatch, { name, unit, t, v, q }: ApiSignal): Node {
   const { texts, formats } = model.language;
   const isChosen = name === model.signal;
-  const text = formats.value(v);
-  const full = typeof v === 'object' && v !== null ? JSON.stringify(v) : String(v ?? texts.qualities['bad']);
+  const text = v === null ? (texts.qualities[q] ?? q) : formats.value(v);
+  const full = typeof v === 'object' && v !== null ? JSON.stringify(v) : String(v ?? text);
   return h(
     'tr',
     { key: name, class: [q, isChosen ? 'chosen' : ''].join(' ') },
@@ -84,7 +84,7 @@ function row(model: Model, watch: MachineWatch, { name, unit, t, v, q }: ApiSign
         text,
         typeof v === 'number' && unit !== undefined && h('span', { class: 'unit' }, ` ${unit}`),
       ),
-      q !== 'good' && h('span', { class: 'quality' }, texts.qualities[q] ?? q),
+      q !== 'good' && v !== null && h('span', { class: 'quality' }, texts.qualities[q] ?? q),
     ),
     h('td', { class: 'trend' }, sparkline(watch.trend(name), model.now)),
     h('td', { class: 'age muted figures', title: formats.moment(t, model.now) }, formats.ago(model.now - t)),

@@ -61,6 +61,7 @@ export const english = {
     quotaTodo: 'Nothing is dropped. Ask your operator for a larger quota.',
     alerts: (count: number, shown: string, machines: string) =>
       `${shown} ${many(count, 'alert is', 'alerts are')} open at ${machines}`,
+    flowsBut: (what: string) => `Data flows, but ${what}`,
     alertsTodo: 'Look at the machine, then acknowledge below.',
   },
 
@@ -100,7 +101,9 @@ export const english = {
   temperature: 'Temperature',
   throttled: 'throttled',
   underVoltage: 'power too weak',
-  load: 'Load',
+  load: (load: string, cores: string) => `Load ${load} of ${cores}`,
+  throttledBefore: 'was throttled since boot',
+  underVoltageBefore: 'power was too weak since boot',
   memoryFree: 'Memory free',
   process: 'Gateway process',
   network: 'Network',

@@ -61,6 +61,7 @@ export const portuguese: Texts = {
     quota: (name, share) => `A cota ${name} está ${share} usada`,
     quotaTodo: 'Nada é descartado. Peça uma cota maior ao operador.',
     alerts: (count, shown, machines) => `${shown} ${many(count, 'alerta aberto', 'alertas abertos')} em ${machines}`,
+    flowsBut: (what) => `Os dados fluem, mas há ${what}`,
     alertsTodo: 'Veja a máquina e confirme abaixo.',
   },
 
@@ -97,7 +98,9 @@ export const portuguese: Texts = {
   temperature: 'Temperatura',
   throttled: 'desacelerado',
   underVoltage: 'energia fraca',
-  load: 'Carga',
+  load: (load, cores) => `Carga ${load} de ${cores}`,
+  throttledBefore: 'ficou lento desde a partida',
+  underVoltageBefore: 'a energia foi fraca desde a partida',
   memoryFree: 'Memória livre',
   process: 'Processo do gateway',
   network: 'Rede',

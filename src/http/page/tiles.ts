@@ -35,7 +35,7 @@ function uplinkTile({ language, rates, now }: Model, { uplink }: ApiState): Node
     [
       fact(
         texts.acknowledgedBatches,
-        `${texts.batches(uplink.acknowledged, formats.count(uplink.acknowledged))} · ${texts.perSecond(formats.number(rates.acknowledged))}`,
+        `${texts.batches(uplink.acknowledged, formats.count(uplink.acknowledged))} · ${texts.perSecond(formats.rate(rates.acknowledged))}`,
       ),
       fact(texts.inFlight, formats.count(uplink.inFlight)),
     ],
@@ -111,43 +111,28 @@ function computerTile({ language }: Model, { host, clock }: ApiState): Node {
   const { texts, formats } = language;
   const clockFact = fact(texts.clock, clock === 'synced' ? texts.clockSynced : texts.clockUnsynced, clock !== 'synced');
   if (host === null) return tile('computer', 'computer', texts.computer, 'off', texts.hostUnknown, [], [clockFact]);
-  const troubles = [
-    ...(host.throttled === true ? [texts.throttled] : []),
-    ...(host.underVoltage === true ? [texts.underVoltage] : []),
+  const load = host.load === null ? texts.unknown : texts.load(formats.number(host.load), formats.count(host.cores));
+  const isTroubled = host.throttled === true || host.underVoltage === true;
+  const words = [
+    ...(host.throttled === true ? [texts.throttled] : host.throttledSinceBoot === true ? [texts.throttledBefore] : []),
+    ...(host.underVoltage === true
+      ? [texts.underVoltage]
+      : host.underVoltageSinceBoot === true
+        ? [texts.underVoltageBefore]
+        : []),
+    ...(host.temperature === null ? [] : [load]),
   ];
+  const memory =
+    host.memory === null ? '–' : texts.ofTotal(formats.bytes(host.memory.available), formats.bytes(host.memory.total));
+  const cpu = host.process.cpu === null ? '' : ` · ${formats.percent(host.process.cpu)} CPU`;
   return tile(
     'computer',
     'computer',
     texts.computer,
-    troubles.length > 0 || clock !== 'synced' ? 'warn' : 'good',
-    host.temperature === null
-      ? host.load === null
-        ? texts.unknown
-        : `${texts.load} ${formats.number(host.load)}`
-      : formats.degrees(host.temperature),
-    [
-      h(
-        'p',
-        { class: 'muted' },
-        [
-          ...troubles,
-          ...(host.load === null || host.temperature === null ? [] : [`${texts.load} ${formats.number(host.load)}`]),
-        ].join(' · ') || ' ',
-      ),
-    ],
-    [
-      fact(
-        texts.memoryFree,
-        host.memory === null
-          ? '–'
-          : texts.ofTotal(formats.bytes(host.memory.available), formats.bytes(host.memory.total)),
-      ),
-      fact(
-        texts.process,
-        `${formats.bytes(host.process.rss)}${host.process.cpu === null ? '' : ` · ${formats.percent(host.process.cpu)} CPU`}`,
-      ),
-      clockFact,
-    ],
+    isTroubled || clock !== 'synced' ? 'warn' : 'good',
+    host.temperature === null ? load : formats.degrees(host.temperature),
+    [h('p', { class: 'muted' }, words.join(' · '))],
+    [fact(texts.memoryFree, memory), fact(texts.process, `${formats.bytes(host.process.rss)}${cpu}`), clockFact],
   );
 }
 

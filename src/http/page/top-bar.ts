@@ -23,7 +23,7 @@ export function topBar(model: Model, actions: Actions): Node {
       ),
     ),
     h('span', { class: 'spacer' }),
-    liveSign(model),
+    !model.isSignInWanted && liveSign(model),
     h(
       'div',
       { class: 'languages', role: 'group', 'aria-label': texts.language },

@@ -21,15 +21,16 @@ export interface Finding {
 
 /** Everything that is not as it should be, the most urgent first; none: everything flows. Pure. */
 export function findings(state: ApiState, language: Language): Finding[] {
-  const all = [
+  const ours = [
     ...stageFindings(state, language),
     ...uplinkFindings(state, language),
     ...machineFindings(state, language),
     ...bufferFindings(state, language),
     ...computerFindings(state, language),
     ...quotaFindings(state, language),
-    ...alertFindings(state, language),
   ];
+  const flows = ours.every(({ level }) => level !== 'bad');
+  const all = [...ours, ...alertFindings(state, language, flows)];
   return [...all.filter(({ level }) => level === 'bad'), ...all.filter(({ level }) => level === 'warn')];
 }
 
@@ -145,13 +146,14 @@ function quotaFindings({ quota }: ApiState, { texts, formats }: Language): Findi
     }));
 }
 
-function alertFindings({ alerts }: ApiState, { texts, formats }: Language): Finding[] {
+/** A machine's troubles are not the gateway's: where data flows, that is said. */
+function alertFindings({ alerts }: ApiState, { texts, formats }: Language, flows: boolean): Finding[] {
   const open = alerts.filter(isPressing);
   if (open.length === 0) return [];
   const machines = [...new Set(open.map(({ machine }) => machine))].map((id) => ({ id }));
   const what = texts.verdict.alerts(open.length, formats.count(open.length), namesOf(machines));
   const level = open.some(({ severity }) => severity === 'critical') ? 'bad' : 'warn';
-  return [{ level, what, todo: texts.verdict.alertsTodo }];
+  return [{ level, what: flows ? texts.verdict.flowsBut(what) : what, todo: texts.verdict.alertsTodo }];
 }
 
 function namesOf(machines: readonly { readonly id: string }[]): string {
@@ -160,8 +162,8 @@ function namesOf(machines: readonly { readonly id: string }[]): string {
   return `${names.join(', ')}${more === 0 ? '' : ` +${more}`}`;
 }
 
-/** What the gateway says, ended like a sentence. */
+/** What the gateway says, as a sentence. What begins with an address is left as it is. */
 function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  const capital = /^[a-z]+\s/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
