@@ -27,7 +27,12 @@ export interface GatewayCounters {
   /** Age of the newest observation of each reading when it came, ms. */
   readonly lag: Distribution;
   /** Steps of alerts by rule and state. */
-  readonly alerts: readonly { readonly rule: string; readonly severity: string; readonly state: string; readonly count: number }[];
+  readonly alerts: readonly {
+    readonly rule: string;
+    readonly severity: string;
+    readonly state: string;
+    readonly count: number;
+  }[];
   /** Restarts by the watchdog, by stage. */
   readonly watchdog: readonly { readonly stage: string; readonly restarts: number }[];
 }
