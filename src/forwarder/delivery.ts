@@ -156,7 +156,7 @@ export class Delivery {
 
   /**
    * Publishes something with QoS 1 beside the batches: `publish` is called once the broker's Receive Maximum has a place,
-   * of which it takes the next one. Nothing happens where another one is still under way, or waits.
+   * of which it takes the next one, and must not reject. Nothing happens where another one is still under way, or waits.
    */
   publishBeside(publish: () => Promise<unknown>): void {
     this.#beside ??= { publish };

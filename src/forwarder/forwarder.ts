@@ -175,6 +175,7 @@ export class Forwarder {
     if (signal.aborted) stop();
     if (renewed.aborted) replace();
     void this.#attachCommands(link).catch(this.#failed);
+    void this.#uplink.lateBirth(link, (publish) => delivery.publishBeside(publish));
     const ended = new AbortController();
     const { heartbeat } = this.#options;
     if (heartbeat !== undefined) {

@@ -81,16 +81,12 @@ export class Presence {
 
   /**
    * Publishes `online` and resolves when the broker has answered; a refusal is told, and is no reason to hold batches
-   * back. A broker that closes on it three times in a row is spared it until a link has stood for a while: it may have
-   * been the line that broke.
+   * back. A broker that closes on it three times in a row is spared it: see `lateBirth`.
    * @throws LinkError when the link ends first
    */
   async birth(link: Link, signal: AbortSignal): Promise<void> {
     const { config, log } = this.#options;
-    if (this.#strikes >= BIRTH_STRIKES) {
-      void this.#lateBirth(link);
-      return;
-    }
+    if (this.#strikes >= BIRTH_STRIKES) return;
     const abort = () => link.destroy(new LinkError('given up', { cause: 'ours' }));
     const timer = setTimeout(() => link.destroy(unanswered(config.ackTimeout)), config.ackTimeout);
     signal.addEventListener('abort', abort, { once: true });
@@ -151,16 +147,22 @@ export class Presence {
     await this.#publish(link, { status: 'offline', reason: 'stopped', t: this.#options.clock.now() });
   }
 
-  /** Never rejects. */
-  async #lateBirth(link: Link): Promise<void> {
+  /**
+   * Publishes a birth that was left out once the link has stood for a while: it may have been the line that broke. By then
+   * batches flow, so `publishBeside` finds it a place in the broker's Receive Maximum. Never rejects.
+   */
+  async lateBirth(link: Link, publishBeside: (publish: () => Promise<void>) => void): Promise<void> {
+    if (this.#strikes < BIRTH_STRIKES) return;
     const { lateBirthMs = LATE_BIRTH_MS } = this.#options;
     const over = new AbortController();
     void link.closed.then(() => over.abort());
     const delay = Math.min(LATE_BIRTH_MAX_MS, lateBirthMs * 2 ** (this.#strikes - BIRTH_STRIKES));
     const stands = await sleep(delay, true, { ref: false, signal: over.signal }).catch(() => false);
     if (!stands) return;
-    const answer = await this.#announce(link);
-    if (answer instanceof LinkError && mayBlamePacket(answer)) this.#strikes += 1;
+    publishBeside(async () => {
+      const answer = await this.#announce(link);
+      if (answer instanceof LinkError && mayBlamePacket(answer)) this.#strikes += 1;
+    });
   }
 
   async #announce(link: Link): Promise<Puback | LinkError> {

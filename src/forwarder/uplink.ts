@@ -201,6 +201,11 @@ export class Uplink {
     await link.end();
   }
 
+  /** Publishes a birth that was left out, beside the batches. Never rejects. */
+  lateBirth(link: Link, publishBeside: (publish: () => Promise<void>) => void): Promise<void> {
+    return this.#presence.lateBirth(link, publishBeside);
+  }
+
   /** Whether the status may be sent again on this link. */
   mayBeat(link: Link): boolean {
     return this.#presence.mayBeat(link);

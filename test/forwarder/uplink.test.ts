@@ -217,6 +217,30 @@ t.test('says that it is online after all, where it was the line that broke at th
   t.equal(broker.connects.length, 5);
 });
 
+t.test('a late status message takes its place in the Receive Maximum', async (t) => {
+  let closes = 0;
+  const open = { now: 0, peak: 0 };
+  await using broker = await startRawBroker({
+    connack: () => ({ properties: { receiveMaximum: 1 } }),
+    publish: (packet, client) => {
+      if (packet.topic === STATUS && closes++ < 3) return client.close();
+      open.now += 1;
+      open.peak = Math.max(open.peak, open.now);
+      setTimeout(() => {
+        open.now -= 1;
+        acknowledge(packet, client);
+      }, 1);
+    },
+  });
+  const outbox = new MemoryOutbox();
+  await outbox.append({ batches: batches('m', 100) });
+  const url = `mqtt://127.0.0.1:${broker.port}`;
+  startForwarder(t, outbox, uplinkConfig(url), { lateBirthMs: 20 });
+  await broker.until((b) => statuses(b).length === 4);
+  await outbox.until(allDelivered);
+  t.equal(open.peak, 1);
+});
+
 t.test(
   'a broker that has spoken MQTT 5 is not taken for one of 3.1.1 when the line breaks before its greeting',
   async (t) => {
