@@ -3,6 +3,7 @@ import { driverFolder } from '../drivers/folder.ts';
 import type { Probed, ProbeOptions } from '../drivers/toolbox.ts';
 import { Fault } from '../errors.ts';
 import { parseRange } from './addresses.ts';
+import { handOver } from './hand-over.ts';
 import { identify, scan } from './scan.ts';
 import type { FoundBy, NamedTools, Target, Toolboxes } from './toolboxes.ts';
 
@@ -32,7 +33,11 @@ export async function probeTarget(target: Target, probing: Probing, signal: Abor
   const toolbox = await probing.toolboxes.get(by);
   const options = { ...probing.options, folder: driverFolder(probing.dataDir, by.driver) };
   // A driver that does not heed the signal must not keep a person waiting.
-  return { driver: by.driver, url, probed: await untilAborted(toolbox.probe(url, options, signal), signal) };
+  try {
+    return { driver: by.driver, url, probed: await untilAborted(toolbox.probe(url, options, signal), signal) };
+  } finally {
+    handOver(probing.dataDir);
+  }
 }
 
 type Host = Extract<Target, { kind: 'host' }>;

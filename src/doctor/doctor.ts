@@ -1,11 +1,12 @@
 import { untilAborted } from '../abort.ts';
+import { handOver } from '../commission/hand-over.ts';
 import type { ConfigError } from '../config/load.ts';
 import type { Config, MachineConfig } from '../config/schema.ts';
 import type { DriverModule } from '../drivers/driver.ts';
 import { brokerSection } from './broker.ts';
 import { type Check, GROUPS, type Section } from './check.ts';
 import { diskSection } from './disk.ts';
-import { handOver } from './hand-over.ts';
+
 import { rateOf, skewOf } from './judge-machine.ts';
 import type { Watched } from './machine-record.ts';
 import { loadDrivers, machineSections } from './machines.ts';

@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { handOver } from '../../src/doctor/hand-over.ts';
+import { handOver } from '../../src/commission/hand-over.ts';
 
 const isRoot = process.getuid?.() === 0;
 
