@@ -78,7 +78,10 @@ async function networkOf(root: string): Promise<HostFigures['network']> {
   const table = (await text(join(root, 'proc/net/dev'))) ?? '';
   const outside = [...table.matchAll(/^ *([^\s:|]+):(.*)$/gm)]
     .map(([, name, columns]) => ({ name: name as string, counts: (columns as string).trim().split(/\s+/).map(Number) }))
-    .filter(({ name, counts }) => !NOT_OUTSIDE.test(name) && counts.length >= 12)
+    // What has carried nothing since boot is not in use.
+    .filter(
+      ({ name, counts }) => !NOT_OUTSIDE.test(name) && counts.length >= 12 && (counts[0] ?? 0) + (counts[8] ?? 0) > 0,
+    )
     .slice(0, MAX_INTERFACES);
   return Promise.all(
     outside.map(async ({ name, counts }) => {
