@@ -66,7 +66,7 @@ t.test('status and replay ask the running gateway', async (t) => {
   }
 });
 
-t.test('--watch on a pipe tells it anew, an object a line, also that the gateway has gone', async (t) => {
+t.test('--watch on a pipe tells it anew, an object a line, also that the gateway hangs or has gone', async (t) => {
   const { folder, gateway } = await running(t);
   const watch = command(folder, ['status', '--watch', '--json', '--config', 'gateway.yaml']);
   t.teardown(() => watch.child.kill('SIGKILL'));
@@ -78,6 +78,10 @@ t.test('--watch on a pipe tells it anew, an object a line, also that the gateway
   await until('it is told twice', () => looks().length >= 2);
   t.match(looks()[0], { gateway: 'gw', uplink: { state: 'connected' }, machines: [{ id: 'm', link: 'streaming' }] });
   t.ok(looks()[1].t > looks()[0].t);
+  gateway.child.kill('SIGSTOP');
+  await until('that it does not answer', () => /has not answered for \d+ s/.test(looks().at(-1).error));
+  gateway.child.kill('SIGCONT');
+  await until('that it answers again', () => looks().at(-1).error === undefined);
   gateway.child.kill('SIGKILL');
   await until('that it has gone', () => looks().at(-1).error !== undefined);
   t.match(looks().at(-1), { error: /no gateway runs on/ });
