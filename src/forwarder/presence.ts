@@ -18,7 +18,6 @@ const HEARTBEAT_STRIKES = 3;
 const HEARTBEAT_PAUSE_MS = 3_600_000;
 /** Reason code: the broker retains nothing (MQTT 5, 3.2.2.3.5). */
 const RETAIN_NOT_SUPPORTED = 154;
-
 /** Reason code that a broker would refuse it with (MQTT 5, 2.4). */
 const PACKET_TOO_LARGE = 149;
 
@@ -53,6 +52,7 @@ export class Presence {
   #mayRetain = true;
   #strikes = 0;
   #heartbeatStrikes = 0;
+  /** Monotonic milliseconds. */
   #noHeartbeatBefore = Number.NEGATIVE_INFINITY;
   #born: Birth | undefined;
 
@@ -110,7 +110,7 @@ export class Presence {
 
   /** Whether the broker has taken the birth on this link, and everything of the status since. */
   mayBeat(link: Link): boolean {
-    return this.#born?.link === link && this.#options.clock.now() >= this.#noHeartbeatBefore;
+    return this.#born?.link === link && performance.now() >= this.#noHeartbeatBefore;
   }
 
   /**
@@ -136,7 +136,7 @@ export class Presence {
       this.#heartbeatStrikes += 1;
       if (this.#heartbeatStrikes < HEARTBEAT_STRIKES) return;
       this.#heartbeatStrikes = 0;
-      this.#noHeartbeatBefore = clock.now() + HEARTBEAT_PAUSE_MS;
+      this.#noHeartbeatBefore = performance.now() + HEARTBEAT_PAUSE_MS;
       const hours = HEARTBEAT_PAUSE_MS / 3_600_000;
       log.error(`${this.#topic}: the broker closes the link on heartbeats: none for ${hours} h. ${publishHint(149)}`);
     }
