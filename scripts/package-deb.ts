@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { setModes } from './package-modes.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -56,6 +57,7 @@ export function buildDeb(tree: string, file: string, { architecture, version, da
   // For `dpkg --verify`: is what is on the card still what was installed?
   const sums = files.filter((path) => !configs.includes(path)).map((path) => `${md5(join(tree, path))}  ${path}\n`);
   writeFileSync(join(control, 'md5sums'), sums.join(''));
+  setModes(tree);
   execFileSync('dpkg-deb', ['--root-owner-group', ...compression, '--build', tree, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(Math.floor(date.getTime() / 1000)) },
     stdio: ['ignore', 'ignore', 'inherit'],

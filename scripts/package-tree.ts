@@ -1,21 +1,11 @@
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Architecture, bundle } from './bundle.ts';
 import { bashCompletion } from './package-completion.ts';
 import { readCommands } from './package-help.ts';
 import { manPage } from './package-man.ts';
+import { setModes } from './package-modes.ts';
 import { unpackNode } from './package-node.ts';
 import { copyright, sbom } from './package-sbom.ts';
 
@@ -70,15 +60,3 @@ export async function layTree(root: string, arch: Architecture, date: Date): Pro
   copy('examples/rules', `${DOC}/examples/rules`);
   setModes(root);
 }
-
-/** Whatever umask and file modes the checkout has. */
-function setModes(folder: string): void {
-  chmodSync(folder, 0o755);
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) setModes(path);
-    else if (entry.isFile()) chmodSync(path, EXECUTABLE.test(path) ? 0o755 : 0o644);
-  }
-}
-
-const EXECUTABLE = /\/bin\/(node|edge-gateway)$/;
