@@ -49,19 +49,23 @@ export class PagePlant implements AsyncDisposable {
   readonly uplink: FaultyProxy;
   readonly url: string;
   readonly #broker: DemoBroker;
-  readonly #gateway: RunningGateway;
+  readonly #configFile: string;
   readonly #token: string | undefined;
+  #gateway: RunningGateway;
 
   private constructor(
-    parts: Pick<PagePlant, 'agent' | 'uplink' | 'url'> & { broker: DemoBroker; gateway: RunningGateway },
+    { agent, uplink, url }: Pick<PagePlant, 'agent' | 'uplink' | 'url'>,
+    broker: DemoBroker,
+    configFile: string,
     token: string | undefined,
   ) {
-    this.agent = parts.agent;
-    this.uplink = parts.uplink;
-    this.url = parts.url;
-    this.#broker = parts.broker;
-    this.#gateway = parts.gateway;
+    this.agent = agent;
+    this.uplink = uplink;
+    this.url = url;
+    this.#broker = broker;
+    this.#configFile = configFile;
     this.#token = token;
+    this.#gateway = this.#run();
   }
 
   /** Resolves when every machine is read and the uplink stands. `folder` takes config and data. */
@@ -97,8 +101,8 @@ export class PagePlant implements AsyncDisposable {
       log: { format: 'json' },
     };
     writeFileSync(file, stringify(config));
-    const gateway = runGateway(file, token === undefined ? {} : { PAGE_TOKEN: token });
-    const plant = new PagePlant({ agent, uplink, url: `http://127.0.0.1:${port}/`, broker, gateway }, token);
+    const url = `http://127.0.0.1:${port}/`;
+    const plant = new PagePlant({ agent, uplink, url }, broker, file, token);
     await until('the gateway reads its machines', async () => {
       const state = await plant.state().catch(() => undefined);
       const read = state?.machines.filter((one) => one.signals > 0).length;
@@ -119,6 +123,15 @@ export class PagePlant implements AsyncDisposable {
   async killGateway(): Promise<void> {
     this.#gateway.child.kill('SIGKILL');
     await this.#gateway.exited;
+  }
+
+  /** And comes back with what it has stored. */
+  restartGateway(): void {
+    this.#gateway = this.#run();
+  }
+
+  #run(): RunningGateway {
+    return runGateway(this.#configFile, this.#token === undefined ? {} : { PAGE_TOKEN: this.#token });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -197,13 +197,16 @@ t.test('the status page in Chromium, of a gateway that runs', { skip: noChromium
     await page.context().close();
   });
 
-  await t.test('says since when nothing comes, and keeps what it knew', async (t) => {
+  await t.test('says since when nothing comes, keeps what it knew, and goes on by itself', async (t) => {
     const { page } = await openPage(browser, plant.url);
     await page.locator('.machine').first().waitFor();
     await plant.killGateway();
     await page.getByRole('heading', { name: 'No connection since' }).waitFor();
     t.equal(await page.locator('.machine').count(), 3);
     await takePicture(page, 'no-connection');
+    plant.restartGateway();
+    await page.locator('.live-on').waitFor();
+    await page.locator('#uplink.good').waitFor();
     await page.context().close();
   });
 });

@@ -1,25 +1,18 @@
-import type { ApiAlert, ApiState, ApiTimeline } from '../api.ts';
-import { alertList } from './alert-list.ts';
+import type { ApiAlert, ApiState } from '../api.ts';
 import { askName } from './ask-name.ts';
-import { banner } from './banner.ts';
 import { gatewayClient, Refused } from './gateway-client.ts';
-import { gatewayPanel } from './gateway-panel.ts';
 import { HistoryChart } from './history-chart.ts';
-import { icon } from './icons.ts';
 import { pickMachines } from './judge-machine.ts';
 import { chooseLanguage, type LanguageId } from './language.ts';
+import { layout, titleOf } from './layout.ts';
 import { Live } from './live.ts';
-import { machineList } from './machine-list.ts';
-import { machinePage } from './machine-page.ts';
 import { MachineWatch, TREND_MS } from './machine-watch.ts';
 import type { Actions, Model } from './model.ts';
 import { Rates } from './rates.ts';
-import { type Child, h, render } from './render.ts';
+import { Root } from './render.ts';
 import { routeOf } from './routes.ts';
-import { signIn } from './sign-in.ts';
-import { tiles } from './tiles.ts';
+import { type Day, dayOf } from './states.ts';
 import { Timeline } from './timeline.ts';
-import { topBar } from './top-bar.ts';
 
 /** Rows of a list that are shown at first, and by how many more each time. */
 const ROWS = 60;
@@ -39,9 +32,9 @@ const STORED = { language: 'language', name: 'name', signedIn: 'signed-in' } as 
 
 /** The page: owns what is known, hears the gateway and its user, and has the views draw it. */
 export class App {
-  readonly #root: HTMLElement;
+  readonly #root: Root;
   readonly #rates = new Rates();
-  readonly #timelines = new Map<string, ApiTimeline>();
+  readonly #timelines = new Map<string, Day>();
   readonly #timeline = new Timeline();
   readonly #chart: HistoryChart;
   readonly #live: Live;
@@ -62,8 +55,8 @@ export class App {
   #signal: string | undefined;
   #isDrawingSoon = false;
 
-  constructor(root: HTMLElement) {
-    this.#root = root;
+  constructor(body: HTMLElement) {
+    this.#root = new Root(body);
     this.#chart = new HistoryChart(this.#language, () => this.#now);
     this.#chart.element.className = 'history';
     this.#live = new Live({
@@ -195,18 +188,16 @@ export class App {
   /** The states of the last day, of the machine that is looked at or of those in the list. */
   async #loadTimelines(): Promise<void> {
     if (this.#state === undefined || document.hidden) return;
-    const { machines, alerts } = this.#state;
+    const state = this.#state;
     const watch = this.#watch;
-    const wanted =
-      watch === undefined
-        ? pickMachines(machines, alerts, this.#machineFilter, this.#now).map(({ machine }) => machine)
-        : machines.filter(({ id }) => id === watch.id);
+    const picked = pickMachines(state, this.#machineFilter).map(({ machine }) => machine);
+    const wanted = watch === undefined ? picked : state.machines.filter(({ id }) => id === watch.id);
     for (const { id } of wanted.slice(0, MAX_STRIPS)) {
       if (watch !== this.#watch) return;
       const known = this.#timelines.get(id);
-      if (known !== undefined && this.#now - known.to < RELOAD_MS / 2) continue;
+      if (known !== undefined && this.#now - known.timeline.to < RELOAD_MS / 2) continue;
       await this.#try(async () => {
-        this.#timelines.set(id, await gatewayClient.timeline(id, this.#now - DAY_MS, this.#now));
+        this.#timelines.set(id, dayOf(await gatewayClient.timeline(id, this.#now - DAY_MS, this.#now)));
         this.#drawSoon();
       });
     }
@@ -314,52 +305,11 @@ export class App {
     const watch = this.#watch;
     if (watch !== undefined) this.#timeline.show(this.#timelines.get(watch.id), this.#language);
     document.title = titleOf(model);
-    render(
-      this.#root,
-      topBar(model, this.#actions),
-      h('main', { id: 'content', tabindex: '-1' }, ...content(model, this.#actions)),
-      notice(model, this.#actions),
-    );
+    this.#root.render(...layout(model, this.#actions));
     this.#chart.choose(
       watch === undefined || this.#signal === undefined ? undefined : { machine: watch.id, signal: this.#signal },
     );
   }
-}
-
-function content(model: Model, actions: Actions): Child[] {
-  const { state, watch } = model;
-  if (model.isSignInWanted) return [signIn(model, actions)];
-  if (state === undefined) return [banner(model)];
-  if (watch !== undefined) return [banner(model), ...machinePage(model, state, watch, actions)];
-  return [
-    banner(model),
-    tiles(model, state),
-    alertList(model, state, actions),
-    machineList(model, state, actions),
-    gatewayPanel(model, state),
-  ];
-}
-
-function notice({ notice: text, language }: Model, actions: Actions): Child {
-  return h(
-    'div',
-    { class: 'notices', role: 'status' },
-    text !== undefined &&
-      h(
-        'p',
-        { class: 'notice' },
-        text,
-        h(
-          'button',
-          { type: 'button', 'aria-label': language.texts.dismiss, onclick: () => actions.dismiss() },
-          icon('bad'),
-        ),
-      ),
-  );
-}
-
-function titleOf({ state, watch, language }: Model): string {
-  return [watch?.id, state?.gateway, language.texts.title].filter((part) => part !== undefined).join(' · ');
 }
 
 /** The spindle speed, where there is one: what somebody wants to see move first. */

@@ -1,4 +1,4 @@
-import { h, render } from './render.ts';
+import { h, Root } from './render.ts';
 import type { Texts } from './texts-en.ts';
 
 /** As the gateway takes it at most. */
@@ -7,8 +7,7 @@ const MAX_NAME = 64;
 /** Asks who has seen an alert. Resolves with the name, or undefined when it was cancelled. */
 export function askName(texts: Texts, what: string, known: string): Promise<string | undefined> {
   const dialog = document.createElement('dialog');
-  render(
-    dialog,
+  new Root(dialog).render(
     h(
       'form',
       { method: 'dialog' },

@@ -1,9 +1,8 @@
-import type uPlot from 'uplot';
 import type { ApiHistory, ApiSeries } from '../api.ts';
 import { gatewayClient } from './gateway-client.ts';
 import type { Language } from './language.ts';
-import { h, own, type Node as PageNode, render } from './render.ts';
-import { plotSeries } from './series-plot.ts';
+import { h, own, type Node as PageNode, Root } from './render.ts';
+import { type Drawing, SeriesPlot } from './series-plot.ts';
 
 const HOUR_MS = 3_600_000;
 /** How far back, and how often it is asked for anew. */
@@ -29,6 +28,7 @@ export interface Chosen {
 export class HistoryChart {
   readonly element = document.createElement('div');
   readonly #box = document.createElement('div');
+  readonly #root = new Root(this.element);
   readonly #now: () => number;
   #language: Language;
   #chosen: Chosen | undefined;
@@ -36,7 +36,7 @@ export class HistoryChart {
   #history: ApiHistory | undefined;
   #fault: string | undefined;
   #point: number | null = null;
-  #plot: uPlot | undefined;
+  #plot: SeriesPlot | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Only the answer to the newest question counts. */
   #question = 0;
@@ -50,7 +50,7 @@ export class HistoryChart {
     this.#box.setAttribute('role', 'group');
     this.#box.addEventListener('keydown', (event) => this.#step(event));
     new ResizeObserver(() => {
-      if (this.#box.clientWidth > 0) this.#plot?.setSize({ width: this.#box.clientWidth, height: this.#plot.height });
+      if (this.#box.clientWidth > 0) this.#plot?.setWidth(this.#box.clientWidth);
     }).observe(this.#box);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#replot());
   }
@@ -92,7 +92,7 @@ export class HistoryChart {
     this.#history = history;
     this.#fault = fault;
     this.#timer = setTimeout(() => void this.#load(), every);
-    this.#replot();
+    this.#update();
   }
 
   /** Of the last `ms`; where the gateway has less, of what it has, so that a new one shows more than an edge. */
@@ -108,32 +108,42 @@ export class HistoryChart {
   /** With the arrow keys from point to point. */
   #step(event: KeyboardEvent): void {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    const plot = this.#plot;
-    if (step === 0 || plot === undefined) return;
+    const count = this.#series?.t.length ?? 0;
+    if (step === 0 || count === 0) return;
     event.preventDefault();
-    const [times] = plot.data;
-    const index = Math.max(0, Math.min(times.length - 1, (this.#point ?? (step > 0 ? -1 : times.length)) + step));
-    plot.setCursor({ left: plot.valToPos(times[index] ?? 0, 'x'), top: 0 });
+    const from = this.#point ?? (step > 0 ? -1 : count);
+    this.#plot?.point(Math.max(0, Math.min(count - 1, from + step)));
   }
 
+  /** Anew, in the colours and the words of now. */
   #replot(): void {
     this.#plot?.destroy();
     this.#plot = undefined;
     this.#point = null;
     this.#draw();
-    const series = this.#series;
-    const history = this.#history;
-    if (history === undefined || series === undefined || !isNumeric(series) || !this.#box.isConnected) return;
-    this.#plot = plotSeries(this.#box, {
-      series,
-      from: history.from,
-      to: history.to,
-      language: this.#language,
-      onPoint: (index) => {
-        this.#point = index;
-        this.#draw();
-      },
+    const drawing = this.#drawing;
+    if (drawing === undefined || !this.#box.isConnected) return;
+    this.#plot = new SeriesPlot(this.#box, this.#language, drawing, (index) => {
+      this.#point = index;
+      this.#draw();
     });
+  }
+
+  /** Newer points in the same chart: the cursor stays where it is. */
+  #update(): void {
+    const drawing = this.#drawing;
+    if (drawing === undefined || this.#plot === undefined) {
+      this.#replot();
+    } else {
+      this.#plot.show(drawing);
+      this.#draw();
+    }
+  }
+
+  get #drawing(): Drawing | undefined {
+    const series = this.#series;
+    if (this.#history === undefined || series === undefined || !isNumeric(series)) return undefined;
+    return { series, from: this.#history.from, to: this.#history.to };
   }
 
   get #series(): ApiSeries | undefined {
@@ -146,14 +156,13 @@ export class HistoryChart {
     const { texts } = this.#language;
     const signal = this.#chosen?.signal;
     if (signal === undefined) {
-      render(this.element, h('h2', {}, texts.history), h('p', { class: 'empty' }, texts.chooseSignal));
+      this.#root.render(h('h2', {}, texts.history), h('p', { class: 'empty' }, texts.chooseSignal));
       return;
     }
     const series = this.#series;
     const isPlotted = series !== undefined && isNumeric(series);
     this.#box.setAttribute('aria-label', `${texts.historyOf(signal)}. ${texts.chartHelp}`);
-    render(
-      this.element,
+    this.#root.render(
       h(
         'div',
         { class: 'card-head' },

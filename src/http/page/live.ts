@@ -77,6 +77,7 @@ export class Live {
 
   #lost(): void {
     this.#close();
+    if (this.#isPaused) return;
     this.#listener.onLost();
     this.#expect(() => void this.#again(), this.#retry);
     this.#retry = Math.min(this.#retry * 2, RETRY_MS.most);

@@ -13,7 +13,7 @@ const FILTER_FROM = 6;
 /** All machines, the worst first. */
 export function machineList(model: Model, state: ApiState, actions: Actions): Node {
   const { texts, formats } = model.language;
-  const picked = pickMachines(state.machines, state.alerts, model.machineFilter, model.now);
+  const picked = pickMachines(state, model.machineFilter);
   const shown = picked.slice(0, model.rows);
   const all = state.machines.length;
   return h(
@@ -40,7 +40,7 @@ export function machineList(model: Model, state: ApiState, actions: Actions): No
           'ul',
           { class: 'machines' },
           listHead(model.language),
-          ...shown.map(({ machine, level }) => row(model, machine, level)),
+          ...shown.map(({ machine, level }) => row(model, state, machine, level)),
         ),
     shown.length < picked.length &&
       h(
@@ -77,8 +77,8 @@ export function filterBox(label: string, value: string, onFilter: (filter: strin
   });
 }
 
-function row(model: Model, machine: ApiMachine, level: Level): Node {
-  const { language, now, timelines } = model;
+function row(model: Model, state: ApiState, machine: ApiMachine, level: Level): Node {
+  const { language, timelines } = model;
   const { texts } = language;
   const timeline = timelines.get(machine.id);
   const labels = Object.values(machine.labels);
@@ -88,7 +88,7 @@ function row(model: Model, machine: ApiMachine, level: Level): Node {
     { key: machine.id },
     h(
       'a',
-      { class: isStale(machine, now) ? `machine ${level} stale` : `machine ${level}`, href: hashOf(machine.id) },
+      { class: isStale(machine, state) ? `machine ${level} stale` : `machine ${level}`, href: hashOf(machine.id) },
       h('span', { class: 'machine-sign' }, icon(level)),
       h(
         'span',

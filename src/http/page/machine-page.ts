@@ -19,7 +19,7 @@ export function machinePage(model: Model, state: ApiState, watch: MachineWatch, 
   const machine = state.machines.find(({ id }) => id === watch.id);
   const back = h('a', { class: 'back', href: '#/' }, icon('back'), texts.back);
   if (machine === undefined) return [back, h('p', { class: 'empty' }, texts.noSuchMachine)];
-  const stale = model.lostSince !== undefined || isStale(machine, model.now);
+  const stale = model.lostSince !== undefined || isStale(machine, state);
   return [
     back,
     head(model, state, machine, stale),
@@ -43,7 +43,7 @@ export function machinePage(model: Model, state: ApiState, watch: MachineWatch, 
 function head(model: Model, state: ApiState, machine: ApiMachine, stale: boolean): Child {
   const { language, now } = model;
   const { texts, formats } = language;
-  const level = levelOf(machine, state.alerts, now);
+  const level = levelOf(machine, state);
   return h(
     'section',
     { class: stale ? `card machine-head stale ${level}` : `card machine-head ${level}`, id: 'machine' },

@@ -1,4 +1,4 @@
-import type { ApiHistory, ApiMachineDetail, ApiSignal, ApiTimeline } from '../api.ts';
+import type { ApiHistory, ApiMachineDetail, ApiSignal } from '../api.ts';
 
 /** What a sparkline shows. */
 export const TREND_MS = 300_000;
@@ -18,7 +18,6 @@ export interface Trend {
 export class MachineWatch {
   readonly id: string;
   detail: ApiMachineDetail | undefined;
-  timeline: ApiTimeline | undefined;
   readonly #signals = new Map<string, ApiSignal>();
   readonly #trends = new Map<string, Trend>();
   #sorted: readonly ApiSignal[] = [];

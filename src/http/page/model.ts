@@ -1,7 +1,8 @@
-import type { ApiAlert, ApiState, ApiTimeline } from '../api.ts';
+import type { ApiAlert, ApiState } from '../api.ts';
 import type { Language, LanguageId } from './language.ts';
 import type { MachineWatch } from './machine-watch.ts';
 import type { Rates } from './rates.ts';
+import type { Day } from './states.ts';
 
 /** What the page shows: views make nodes of it, and nothing else. */
 export interface Model {
@@ -24,7 +25,7 @@ export interface Model {
   /** Rows that are shown at most, of the list at hand. */
   readonly rows: number;
   /** States of machines in the list, as far as they have been asked for. */
-  readonly timelines: ReadonlyMap<string, ApiTimeline>;
+  readonly timelines: ReadonlyMap<string, Day>;
   /** The machine that is looked at. */
   readonly watch: MachineWatch | undefined;
   /** Its signal whose history is shown. */

@@ -29,8 +29,6 @@ interface Drawn {
   readonly children: Map<string, Drawn>;
 }
 
-const roots = new WeakMap<Element, Map<string, Drawn>>();
-
 export function h(tag: string, props: Props = {}, ...children: readonly Child[]): Node {
   return { tag, key: props['key'] as string | undefined, props, children };
 }
@@ -40,12 +38,22 @@ export function own(element: Element): Node {
   return { tag: '#own', key: undefined, props: {}, children: [], own: element };
 }
 
-/** Makes `children` the content of `parent`, which nobody else may change. */
-export function render(parent: Element, ...children: readonly Child[]): void {
-  const focused = document.activeElement;
-  roots.set(parent, renderChildren(parent, roots.get(parent) ?? new Map(), children));
-  // An element that was moved among its siblings loses the focus.
-  if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus();
+/** An element whose content nobody else may change. */
+export class Root {
+  readonly #element: Element;
+  #drawn: Map<string, Drawn> = new Map();
+
+  constructor(element: Element) {
+    this.#element = element;
+  }
+
+  /** Makes `children` its content. */
+  render(...children: readonly Child[]): void {
+    const focused = document.activeElement;
+    this.#drawn = renderChildren(this.#element, this.#drawn, children);
+    // An element that was moved among its siblings loses the focus.
+    if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus();
+  }
 }
 
 function renderChildren(

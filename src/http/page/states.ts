@@ -35,18 +35,30 @@ export function stateChip(machine: ApiMachine, language: Language): Node {
   );
 }
 
-/** How long each state lasted; what no segment covers is unknown. */
-export function durations({ from, to, segments }: ApiTimeline): Readonly<Record<StateName, number>> {
+/** What a day was, made once: a machine may change its state thousands of times. */
+export interface Day {
+  readonly timeline: ApiTimeline;
+  /** Milliseconds in each state; what no segment covers is unknown. */
+  readonly sums: Readonly<Record<StateName, number>>;
+  /** Of a strip, as paths. */
+  readonly bars: Readonly<Record<StateName, string>>;
+}
+
+export function dayOf(timeline: ApiTimeline): Day {
+  const { from, to, segments } = timeline;
   const sums = { running: 0, idle: 0, stopped: 0, unknown: 0 };
+  const bars = { running: '', idle: '', stopped: '', unknown: '' };
   for (const segment of segments) {
-    sums[stateName(segment.state)] += Math.max(0, Math.min(to, segment.to) - Math.max(from, segment.from));
+    const name = stateName(segment.state);
+    sums[name] += Math.max(0, Math.min(to, segment.to) - Math.max(from, segment.from));
+    bars[name] += barOf(segment, timeline, HEIGHT * HEIGHTS[name]);
   }
   sums.unknown = Math.max(0, to - from - sums.running - sums.idle - sums.stopped);
-  return sums;
+  return { timeline, sums, bars };
 }
 
 /** States as bars along the time, in a box of any size. */
-export function stateStrip(timeline: ApiTimeline, label: string): Node {
+export function stateStrip({ bars }: Day, label: string): Node {
   return h(
     'svg',
     {
@@ -56,31 +68,25 @@ export function stateStrip(timeline: ApiTimeline, label: string): Node {
       role: 'img',
       'aria-label': label,
     },
-    ...STATES.map((name) => h('path', { key: name, class: name, d: barsOf(timeline, name) })),
+    ...STATES.map((name) => h('path', { key: name, class: name, d: bars[name] })),
   );
 }
 
-/** Running 78 %, idle 12 % … */
-export function summaryOf(timeline: ApiTimeline, language: Language): string {
-  const sums = durations(timeline);
-  const all = timeline.to - timeline.from;
+/** `Running 78%, Idle 12%` … */
+export function summaryOf({ sums, timeline: { from, to } }: Day, language: Language): string {
   return STATES.filter((name) => sums[name] > 0)
-    .map(
-      (name) =>
-        `${stateWord(name === 'unknown' ? null : name, language)} ${language.formats.percent(sums[name] / all)}`,
-    )
+    .map((name) => `${stateWord(wordKey(name), language)} ${language.formats.percent(sums[name] / (to - from))}`)
     .join(', ');
 }
 
-function barsOf({ from, to, segments }: ApiTimeline, name: StateName): string {
+/** As `stateWord` takes it. */
+export function wordKey(name: StateName): string | null {
+  return name === 'unknown' ? null : name;
+}
+
+function barOf(segment: Segment, { from, to }: ApiTimeline, high: number): string {
   const scale = WIDTH / Math.max(1, to - from);
-  const high = HEIGHT * HEIGHTS[name];
-  const bars = segments
-    .filter(({ state }) => stateName(state) === name)
-    .map((segment) => {
-      const left = Math.max(0, (segment.from - from) * scale);
-      const wide = Math.min(WIDTH, (segment.to - from) * scale) - left;
-      return wide <= 0 ? '' : `M${left.toFixed(2)} ${HEIGHT}v${-high}h${wide.toFixed(2)}v${high}z`;
-    });
-  return bars.join('');
+  const left = Math.max(0, (segment.from - from) * scale);
+  const wide = Math.min(WIDTH, (segment.to - from) * scale) - left;
+  return wide <= 0 ? '' : `M${left.toFixed(2)} ${HEIGHT}v${-high}h${wide.toFixed(2)}v${high}z`;
 }

@@ -10,6 +10,7 @@ export const english = {
   skip: 'Skip to the content',
 
   live: 'Live',
+  wayOfData: 'The way of the data',
   connecting: 'Connecting…',
   offline: (since: string) => `No connection since ${since}`,
   offlineTodo:

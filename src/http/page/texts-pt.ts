@@ -11,6 +11,7 @@ export const portuguese: Texts = {
   skip: 'Ir para o conteúdo',
 
   live: 'Ao vivo',
+  wayOfData: 'O caminho dos dados',
   connecting: 'Conectando…',
   offline: (since) => `Sem conexão desde ${since}`,
   offlineTodo:

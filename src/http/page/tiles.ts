@@ -7,7 +7,7 @@ import { type Child, h, type Node } from './render.ts';
 export function tiles(model: Model, state: ApiState): Node {
   return h(
     'section',
-    { class: 'tiles', 'aria-label': model.language.texts.gateway },
+    { class: 'tiles', 'aria-label': model.language.texts.wayOfData },
     uplinkTile(model, state),
     backlogTile(model, state),
     bufferTile(model, state),

@@ -1,7 +1,6 @@
-import type { ApiTimeline } from '../api.ts';
 import type { Language } from './language.ts';
-import { h, own, type Node as PageNode, render } from './render.ts';
-import { durations, type Segment, STATES, stateName, stateStrip, stateWord, summaryOf } from './states.ts';
+import { h, own, type Node as PageNode, Root } from './render.ts';
+import { type Day, type Segment, STATES, stateStrip, stateWord, summaryOf, wordKey } from './states.ts';
 
 const HOUR_MS = 3_600_000;
 /** Hours between two marks on the scale. */
@@ -11,7 +10,9 @@ const MARK_HOURS = 4;
 export class Timeline {
   readonly element = document.createElement('div');
   readonly #track = document.createElement('div');
-  #timeline: ApiTimeline | undefined;
+  readonly #root = new Root(this.element);
+  readonly #trackRoot = new Root(this.#track);
+  #day: Day | undefined;
   #language: Language | undefined;
   /** What is looked at, as a share of the width. */
   #cursor: number | undefined;
@@ -29,8 +30,8 @@ export class Timeline {
     this.#track.addEventListener('keydown', (event) => this.#step(event));
   }
 
-  show(timeline: ApiTimeline | undefined, language: Language): void {
-    this.#timeline = timeline;
+  show(day: Day | undefined, language: Language): void {
+    this.#day = day;
     this.#language = language;
     this.#draw();
   }
@@ -48,9 +49,9 @@ export class Timeline {
   /** To the middle of the next segment, or of the one before. */
   #step(event: KeyboardEvent): void {
     const forward = event.key === 'ArrowRight';
-    if ((!forward && event.key !== 'ArrowLeft') || this.#timeline === undefined) return;
+    if ((!forward && event.key !== 'ArrowLeft') || this.#day === undefined) return;
     event.preventDefault();
-    const { from, to, segments } = this.#timeline;
+    const { from, to, segments } = this.#day.timeline;
     const middles = segments.map((segment) => ((segment.from + segment.to) / 2 - from) / (to - from));
     const at = this.#cursor ?? (forward ? 0 : 1);
     const next = forward
@@ -60,33 +61,26 @@ export class Timeline {
   }
 
   #draw(): void {
-    const [timeline, language] = [this.#timeline, this.#language];
+    const [day, language] = [this.#day, this.#language];
     if (language === undefined) return;
     const { texts } = language;
-    if (timeline === undefined) {
-      render(this.element, h('p', { class: 'empty' }, texts.loading));
+    if (day === undefined) {
+      this.#root.render(h('p', { class: 'empty' }, texts.loading));
       return;
     }
-    const label = `${texts.timeline}: ${summaryOf(timeline, language)}. ${texts.timelineHelp}`;
+    const label = `${texts.timeline}: ${summaryOf(day, language)}. ${texts.timelineHelp}`;
     this.#track.setAttribute('aria-label', label);
     this.#track.setAttribute('role', 'group');
     const cursor = this.#cursor;
-    render(
-      this.#track,
-      stateStrip(timeline, summaryOf(timeline, language)),
+    this.#trackRoot.render(
+      stateStrip(day, summaryOf(day, language)),
       cursor !== undefined && h('i', { class: 'cursor', style: { left: `${cursor * 100}%` } }),
     );
-    render(
-      this.element,
-      own(this.#track),
-      scale(timeline, language),
-      readout(timeline, cursor, language),
-      legend(timeline, language),
-    );
+    this.#root.render(own(this.#track), scale(day, language), readout(day, cursor, language), legend(day, language));
   }
 }
 
-function scale({ from, to }: ApiTimeline, { formats }: Language): PageNode {
+function scale({ timeline: { from, to } }: Day, { formats }: Language): PageNode {
   const first = new Date(from);
   first.setMinutes(0, 0, 0);
   const marks: PageNode[] = [];
@@ -99,7 +93,7 @@ function scale({ from, to }: ApiTimeline, { formats }: Language): PageNode {
 }
 
 /** What was there at the cursor; kept as an empty line where there is none, so that nothing jumps. */
-function readout({ from, to, segments }: ApiTimeline, cursor: number | undefined, language: Language): PageNode {
+function readout({ timeline: { from, to, segments } }: Day, cursor: number | undefined, language: Language): PageNode {
   const { texts, formats } = language;
   if (cursor === undefined) return h('output', { class: 'readout' }, ' ');
   const t = from + cursor * (to - from);
@@ -120,22 +114,20 @@ function gapAt(t: number, from: number, to: number, segments: readonly Segment[]
   };
 }
 
-function legend(timeline: ApiTimeline, language: Language): PageNode {
-  const sums = durations(timeline);
-  const all = timeline.to - timeline.from;
+function legend({ sums, timeline: { from, to } }: Day, language: Language): PageNode {
   return h(
     'ul',
     { class: 'legend' },
     ...STATES.map((name) =>
       h(
         'li',
-        { class: `state ${stateName(name)}` },
+        { class: `state ${name}` },
         h('i', { class: 'state-sign' }),
         h(
           'span',
           {},
-          `${stateWord(name === 'unknown' ? null : name, language)} `,
-          h('b', { class: 'figures' }, language.formats.percent(sums[name] / all)),
+          `${stateWord(wordKey(name), language)} `,
+          h('b', { class: 'figures' }, language.formats.percent(sums[name] / (to - from))),
         ),
         h('span', { class: 'muted figures' }, language.formats.span(sums[name])),
       ),

@@ -59,11 +59,13 @@ function uplinkFindings({ t, uplink, buffer }: ApiState, { texts, formats }: Lan
   return [{ level: 'bad', what, todo: [...why, verdict.uplinkKeeps, ...room].join(' ') }];
 }
 
-function machineFindings({ t, machines }: ApiState, { texts, formats }: Language): Finding[] {
+function machineFindings(state: ApiState, { texts, formats }: Language): Finding[] {
+  const { machines, health } = state;
   const { verdict } = texts;
   if (machines.length === 0) return [{ level: 'warn', what: texts.noMachines, todo: texts.noMachinesTodo }];
   const failed = machines.filter(({ link }) => link === 'failed');
-  const silent = machines.filter((machine) => isSilent(machine, t));
+  const silent = machines.filter((machine) => isSilent(machine, state));
+  const stalled = health.stages.find(({ machine }) => machine === silent[0]?.id)?.message;
   const starting = machines.filter(({ link }) => link === 'starting');
   const [first] = failed;
   return [
@@ -83,7 +85,13 @@ function machineFindings({ t, machines }: ApiState, { texts, formats }: Language
         ]),
     ...(silent.length === 0
       ? []
-      : [{ level: 'warn' as const, what: verdict.silent(namesOf(silent)), todo: verdict.silentTodo }]),
+      : [
+          {
+            level: 'warn' as const,
+            what: verdict.silent(namesOf(silent)),
+            todo: [...(stalled === undefined ? [] : [sentence(stalled)]), verdict.silentTodo].join(' '),
+          },
+        ]),
     ...(starting.length === 0
       ? []
       : [{ level: 'warn' as const, what: `${texts.starting}: ${namesOf(starting)}`, todo: texts.startingTodo }]),
