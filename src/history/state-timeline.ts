@@ -34,8 +34,8 @@ export class StateTimeline {
   /** @param heldUntil the machine was in its last state until then, at least */
   between(from: number, to: number, heldUntil: number | undefined): Segment[] {
     return this.#held(heldUntil)
-      .filter((segment) => segment.to > from && segment.from < to)
-      .map((segment) => ({ ...segment, from: Math.max(from, segment.from), to: Math.min(to, segment.to) }));
+      .map((segment) => ({ ...segment, from: Math.max(from, segment.from), to: Math.min(to, segment.to) }))
+      .filter((segment) => segment.to > segment.from);
   }
 
   snapshot(heldUntil: number | undefined): Value {
