@@ -9,15 +9,12 @@ import { readBody } from './body.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { isOfAnotherSite, namesThisComputer } from './origin.ts';
 import { login } from './queries.ts';
-import { RateLimit } from './rate-limit.ts';
 import { Refusal } from './refusal.ts';
 import { SESSION_MS } from './sessions.ts';
 import type { StaticFiles } from './static-files.ts';
 
 type Env = { Bindings: HttpBindings };
 
-/** Requests. A page that is opened makes about ten. */
-const REQUESTS = { each: { burst: 100, perSecond: 20 }, all: { burst: 300, perSecond: 100 } };
 /** A fault of the gateway's disk most often heals within seconds. */
 const FAULT_RETRY_MS = 5000;
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -30,8 +27,8 @@ export interface AppParts extends ApiParts {
 }
 
 /**
- * Everything that can be asked, and of whom: first come the limits, then what is open to all (the page's own files, health,
- * logging in), then what wants the token.
+ * Everything that can be asked, and of whom: first what is open to all (the page's own files, health, logging in), then what
+ * wants the token.
  */
 export function buildApp(parts: AppParts): Hono<Env> {
   const { access, metrics, page, state, view, log } = parts;
@@ -41,7 +38,7 @@ export function buildApp(parts: AppParts): Hono<Env> {
   });
   app.onError((error, c) => answerError(error, c, log));
 
-  app.use(limited(), ofThisComputer(access));
+  app.use(ofThisComputer(access));
   app.get('/healthz', async (c) => {
     const { health } = await state.now();
     return c.json(health, health.healthy ? 200 : 503);
@@ -68,18 +65,6 @@ export function buildApp(parts: AppParts): Hono<Env> {
   );
   app.get('*', (c) => pageFile(c, page));
   return app;
-}
-
-function limited(): MiddlewareHandler<Env> {
-  const requests = new RateLimit(REQUESTS);
-  return async (c, next) => {
-    const address = addressOf(c);
-    const now = performance.now();
-    const wait = requests.wait(address, now);
-    if (wait > 0) throw new Refusal(429, 'too many requests: ask less often', wait);
-    requests.take(address, now);
-    await next();
-  };
 }
 
 /** Where no token keeps strangers out, a page must have been opened by an address of this computer. */

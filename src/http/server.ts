@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { within } from '../abort.ts';
@@ -11,11 +11,13 @@ import { Access } from './access.ts';
 import { buildApp } from './app.ts';
 import { Live } from './live.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { RateLimit } from './rate-limit.ts';
 import { SharedState } from './shared-state.ts';
 import { PAGE_FOLDER, StaticFiles } from './static-files.ts';
 import type { GatewayView } from './view.ts';
 
-/** Bounds on what strangers may take, beside those of requests (app.ts) and of viewers (live.ts). */
+/** Bounds on what strangers may take, beside those of viewers (live.ts). A page that is opened makes about ten requests. */
+const REQUESTS = { each: { burst: 100, perSecond: 20 }, all: { burst: 300, perSecond: 100 } };
 const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_OF_ONE = 128;
 const LIMITS = {
@@ -45,6 +47,8 @@ const HEADERS = new Map([
   ['cache-control', 'no-store'],
 ]);
 
+const TOO_MANY = JSON.stringify({ error: 'too many requests: ask less often' });
+
 export interface HttpServerOptions {
   readonly config: HttpConfig;
   readonly view: GatewayView;
@@ -73,8 +77,16 @@ export class HttpServer implements AsyncDisposable {
     const access = new Access(config.token);
     const app = buildApp({ view, state, live, metrics, access, page: new StaticFiles(pageFolder), log });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unreadable });
+    const requests = new RateLimit(REQUESTS);
     const server = createServer(LIMITS, (incoming, outgoing) => {
       outgoing.setHeaders(HEADERS);
+      const address = incoming.socket.remoteAddress ?? '';
+      const wait = requests.wait(address, performance.now());
+      if (wait > 0) {
+        refuse(outgoing, wait);
+        return;
+      }
+      requests.take(address, performance.now());
       listener(incoming, outgoing).catch((error: unknown) => {
         log.error({ err: error }, 'an answer could not be sent');
         outgoing.destroy();
@@ -106,6 +118,12 @@ export class HttpServer implements AsyncDisposable {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+/** Answers who asks too often, at as little cost as can be. Closing the connection would cost more: he opens another. */
+function refuse(outgoing: ServerResponse, wait: number): void {
+  outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': String(Math.ceil(wait / 1000)) });
+  outgoing.end(TOO_MANY);
 }
 
 /** Closes what one address opens beyond its share. */
