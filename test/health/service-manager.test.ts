@@ -8,7 +8,8 @@ import { recordingLog } from '../outbox/support.ts';
 import { until } from '../support/plant.ts';
 
 const isThere = (program: string) => spawnSync('which', [program]).status === 0;
-const skip = ['systemd-notify', 'socat'].every(isThere) ? false : 'no systemd-notify or no socat';
+const skip = ['systemd-notify', 'python3'].every(isThere) ? false : 'no systemd-notify or no python3';
+const SOCKET = join(import.meta.dirname, '../support/notify-socket.py');
 if (skip !== false && process.env['REQUIRE_MOSQUITTO'] === '1') throw new Error(skip);
 
 t.test('the service manager is told what happens, in its own words', { skip }, async (t) => {
@@ -16,10 +17,10 @@ t.test('the service manager is told what happens, in its own words', { skip }, a
   const folder = mkdtempSync(join(tmpdir(), 'notify-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'socket');
-  const socat = spawn('socat', ['-u', `UNIX-RECV:${path}`, 'STDOUT']);
-  t.teardown(() => socat.kill());
+  const receiver = spawn('python3', [SOCKET, path]);
+  t.teardown(() => receiver.kill());
   let heard = '';
-  socat.stdout.setEncoding('utf8').on('data', (text: string) => {
+  receiver.stdout.setEncoding('utf8').on('data', (text: string) => {
     heard += text;
   });
   await until('the socket is there', () => existsSync(path));
