@@ -77,16 +77,10 @@ export class HttpServer implements AsyncDisposable {
     const access = new Access(config.token);
     const app = buildApp({ view, state, live, metrics, access, page: new StaticFiles(pageFolder), log });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unreadable });
-    const requests = new RateLimit(REQUESTS);
+    const mayAsk = gate();
     const server = createServer(LIMITS, (incoming, outgoing) => {
       outgoing.setHeaders(HEADERS);
-      const address = incoming.socket.remoteAddress ?? '';
-      const wait = requests.wait(address, performance.now());
-      if (wait > 0) {
-        refuse(outgoing, wait);
-        return;
-      }
-      requests.take(address, performance.now());
+      if (!mayAsk(incoming.socket, outgoing)) return;
       listener(incoming, outgoing).catch((error: unknown) => {
         log.error({ err: error }, 'an answer could not be sent');
         outgoing.destroy();
@@ -120,10 +114,31 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-/** Answers who asks too often, at as little cost as can be. Closing the connection would cost more: he opens another. */
-function refuse(outgoing: ServerResponse, wait: number): void {
-  outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': String(Math.ceil(wait / 1000)) });
-  outgoing.end(TOO_MANY);
+/**
+ * Whether a request is taken. Who asks too often is told so, at as little cost as can be. Who asks again before he has the answer, on
+ * the same connection (pipelining, which no browser does), is cut off: answers that nobody fetches would pile up.
+ */
+function gate(): (socket: Socket, outgoing: ServerResponse) => boolean {
+  const requests = new RateLimit(REQUESTS);
+  const busy = new WeakSet<Socket>();
+  return (socket, outgoing) => {
+    if (busy.has(socket)) {
+      socket.destroy();
+      return false;
+    }
+    busy.add(socket);
+    outgoing.on('close', () => busy.delete(socket));
+    const address = socket.remoteAddress ?? '';
+    const now = performance.now();
+    const wait = requests.wait(address, now);
+    if (wait > 0) {
+      outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': String(Math.ceil(wait / 1000)) });
+      outgoing.end(TOO_MANY);
+      return false;
+    }
+    requests.take(address, now);
+    return true;
+  };
 }
 
 /** Closes what one address opens beyond its share. */

@@ -120,6 +120,29 @@ t.test('a client that leaves before its answer costs nothing', async (t) => {
   );
 });
 
+t.test('who asks again before the answer is cut off, so that answers do not pile up', async (t) => {
+  const { raw, get, view } = await serving(t);
+  let made = 0;
+  const whole = view.machine.bind(view);
+  view.machine = (id) => {
+    made++;
+    return whole(id);
+  };
+  const sockets = await Promise.all(Array.from({ length: 50 }, () => raw()));
+  const closed = sockets.map((socket) => once(socket.resume(), 'close'));
+  const asking = 'GET /api/machines/vmc-3 HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  for (const socket of sockets) socket.write(asking.repeat(20));
+  await Promise.all(closed);
+  t.ok(made <= 50, `${made} of 1,000 answers were made`);
+  // One after the other is how browsers ask.
+  const socket = (await raw()).setEncoding('utf8');
+  for (let n = 0; n < 3; n++) {
+    socket.write(asking);
+    t.match(String(await once(socket, 'data')), /^HTTP\/1\.1 200 /);
+  }
+  t.equal((await get('/readyz')).status, 200);
+});
+
 t.test('a thousand pieces of garbage, some of it nearly right, change nothing', async (t) => {
   const { raw, get, view, lines } = await serving(t);
   const random = seededRandom(20_251_121);
