@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { within } from '../abort.ts';
 import { listenAddress } from '../config/http.ts';
@@ -9,17 +9,15 @@ import { codeOf, Fault, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Access } from './access.ts';
 import { buildApp } from './app.ts';
+import { connectionGate, requestGate } from './gate.ts';
 import { Live } from './live.ts';
 import { Metrics } from './metrics/metrics.ts';
-import { RateLimit } from './rate-limit.ts';
 import { SharedState } from './shared-state.ts';
 import { PAGE_FOLDER, StaticFiles } from './static-files.ts';
 import type { GatewayView } from './view.ts';
 
-/** Bounds on what strangers may take, beside those of viewers (live.ts). A page that is opened makes about ten requests. */
-const REQUESTS = { each: { burst: 100, perSecond: 20 }, all: { burst: 300, perSecond: 100 } };
+/** Bounds on what strangers may take, beside those of gate.ts and of viewers (live.ts). */
 const MAX_CONNECTIONS = 256;
-const MAX_CONNECTIONS_OF_ONE = 128;
 const LIMITS = {
   maxHeaderSize: 8192,
   headersTimeout: 5000,
@@ -46,8 +44,6 @@ const HEADERS = new Map([
   ['cross-origin-resource-policy', 'same-origin'],
   ['cache-control', 'no-store'],
 ]);
-
-const TOO_MANY = JSON.stringify({ error: 'too many requests: ask less often' });
 
 export interface HttpServerOptions {
   readonly config: HttpConfig;
@@ -77,7 +73,7 @@ export class HttpServer implements AsyncDisposable {
     const access = new Access(config.token);
     const app = buildApp({ view, state, live, metrics, access, page: new StaticFiles(pageFolder), log });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unreadable });
-    const mayAsk = gate();
+    const mayAsk = requestGate();
     const server = createServer(LIMITS, (incoming, outgoing) => {
       outgoing.setHeaders(HEADERS);
       if (!mayAsk(incoming.socket, outgoing)) return;
@@ -89,7 +85,7 @@ export class HttpServer implements AsyncDisposable {
     server.maxConnections = MAX_CONNECTIONS;
     server.maxHeadersCount = MAX_HEADERS;
     server.setTimeout(IDLE_MS);
-    server.on('connection', fairly());
+    server.on('connection', connectionGate());
     await listen(server, config.listen);
     server.on('error', (error) => log.warn(`the status page: ${messageOf(error)}`));
     const http = new HttpServer(server, live, metrics);
@@ -112,52 +108,6 @@ export class HttpServer implements AsyncDisposable {
     this.#server.closeAllConnections();
     await closed;
   }
-}
-
-/**
- * Whether a request is taken. Who asks too often is told so, at as little cost as can be. Who asks again before he has the answer, on
- * the same connection (pipelining, which no browser does), is cut off: answers that nobody fetches would pile up.
- */
-function gate(): (socket: Socket, outgoing: ServerResponse) => boolean {
-  const requests = new RateLimit(REQUESTS);
-  const busy = new WeakSet<Socket>();
-  return (socket, outgoing) => {
-    if (busy.has(socket)) {
-      socket.destroy();
-      return false;
-    }
-    busy.add(socket);
-    outgoing.on('close', () => busy.delete(socket));
-    const address = socket.remoteAddress ?? '';
-    const now = performance.now();
-    const wait = requests.wait(address, now);
-    if (wait > 0) {
-      outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': String(Math.ceil(wait / 1000)) });
-      outgoing.end(TOO_MANY);
-      return false;
-    }
-    requests.take(address, now);
-    return true;
-  };
-}
-
-/** Closes what one address opens beyond its share. */
-function fairly(): (socket: Socket) => void {
-  const open = new Map<string, number>();
-  return (socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = open.get(address) ?? 0;
-    if (count >= MAX_CONNECTIONS_OF_ONE) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, count + 1);
-    socket.on('close', () => {
-      const left = (open.get(address) ?? 0) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
-    });
-  };
 }
 
 async function listen(server: Server, where: string): Promise<void> {
