@@ -54,6 +54,8 @@ export class App {
   #watch: MachineWatch | undefined;
   #signal: string | undefined;
   #isDrawingSoon = false;
+  /** Counts up whenever other states are wanted than those that are being asked for. */
+  #round = 0;
 
   constructor(body: HTMLElement) {
     this.#root = new Root(body);
@@ -129,6 +131,8 @@ export class App {
 
   #take(state: ApiState): void {
     const isFirst = this.#state === undefined;
+    // The gateway was upgraded, and has another page.
+    if (this.#state !== undefined && state.version !== this.#state.version) location.reload();
     this.#state = state;
     this.#stateAt = performance.now();
     this.#lostSince = undefined;
@@ -188,12 +192,14 @@ export class App {
   /** The states of the last day, of the machine that is looked at or of those in the list. */
   async #loadTimelines(): Promise<void> {
     if (this.#state === undefined || document.hidden) return;
+    this.#round += 1;
+    const round = this.#round;
     const state = this.#state;
     const watch = this.#watch;
     const picked = pickMachines(state, this.#machineFilter).map(({ machine }) => machine);
     const wanted = watch === undefined ? picked : state.machines.filter(({ id }) => id === watch.id);
     for (const { id } of wanted.slice(0, MAX_STRIPS)) {
-      if (watch !== this.#watch) return;
+      if (round !== this.#round) return;
       const known = this.#timelines.get(id);
       if (known !== undefined && this.#now - known.timeline.to < RELOAD_MS / 2) continue;
       await this.#try(async () => {

@@ -18,8 +18,13 @@ export function sparkline(trend: Trend | undefined, now: number): Node | false {
   );
 }
 
-/** A value holds until the next one, so the line ends now. Pure. */
-export function pathOf({ t, v }: Trend, now: number): string {
+/** A value holds until the next one, so the line begins with the one before what is shown, and ends now. Pure. */
+export function pathOf(trend: Trend, now: number): string {
+  const first = Math.max(
+    0,
+    trend.t.findLastIndex((at) => at <= now - TREND_MS),
+  );
+  const [t, v] = [trend.t.slice(first), trend.v.slice(first)];
   const numbers = v.filter((value) => value !== null);
   if (numbers.length === 0) return '';
   const least = Math.min(...numbers);

@@ -92,10 +92,10 @@ function scale({ timeline: { from, to } }: Day, { formats }: Language): PageNode
   return h('div', { class: 'scale', 'aria-hidden': 'true' }, ...marks);
 }
 
-/** What was there at the cursor; kept as an empty line where there is none, so that nothing jumps. */
+/** What was there at the cursor; an empty line where there is none, so that nothing jumps. */
 function readout({ timeline: { from, to, segments } }: Day, cursor: number | undefined, language: Language): PageNode {
   const { texts, formats } = language;
-  if (cursor === undefined) return h('output', { class: 'readout' }, ' ');
+  if (cursor === undefined) return h('output', { class: 'readout' }, segments.length === 0 ? texts.noTimeline : ' ');
   const t = from + cursor * (to - from);
   const found = segments.find((segment) => segment.from <= t && t < segment.to) ?? gapAt(t, from, to, segments);
   const span = texts.timelineSpan(
