@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { z } from 'zod';
 
 /** What is worth a line: whoever changes what the gateway does, and when it ran. */
 export const AUDITED = [
@@ -15,26 +16,32 @@ export const AUDITED = [
 ] as const;
 export type Audited = (typeof AUDITED)[number];
 
-/** A line of the audit log, without its hash. */
-export interface AuditEntry {
+/** The last instant that a Date can be (ECMA-262, 21.4.1.1). */
+const MAX_TIME = 8.64e15;
+
+const entrySchema = z.object({
   /** Milliseconds since the epoch. */
-  readonly t: number;
+  t: z.int().nonnegative().max(MAX_TIME),
   /** Who has written the line: one process from its start to its end. */
-  readonly writer: string;
+  writer: z.string(),
   /** 1, 2, 3 … of a writer. */
-  readonly seq: number;
-  readonly what: Audited;
+  seq: z.int().positive(),
+  /** One of `AUDITED`; later versions add some. */
+  what: z.string(),
   /** Who did it, as far as that is known: `uid 0 (sudo: pi)`, `mqtt`, `watchdog`. */
-  readonly who: string;
+  who: z.string(),
   /** Never a secret: names of keys, not their values. */
-  readonly detail: Readonly<Record<string, unknown>>;
+  detail: z.record(z.string(), z.unknown()),
   /** Bytes of a line that a power cut has torn, right before this one. */
-  readonly torn?: number;
+  torn: z.int().optional(),
   /** Lines that could not be written before this one. */
-  readonly missed?: number;
+  missed: z.int().optional(),
   /** Hash of the newest line that its writer found there, whoever wrote it. `''`: there was none. */
-  readonly prev: string;
-}
+  prev: z.string(),
+});
+
+/** A line of the audit log, without its hash. */
+export type AuditEntry = Readonly<z.infer<typeof entrySchema>>;
 
 /** A line with its hash, as it was read. */
 export type AuditLine = AuditEntry & { readonly hash: string };
@@ -53,7 +60,8 @@ export function parseLine(text: string): AuditLine | undefined {
   const [, body, digest] = LINE.exec(text) ?? [];
   if (body === undefined || digest === undefined || hash('sha256', `${body}}`) !== digest) return undefined;
   try {
-    return { ...(JSON.parse(`${body}}`) as AuditEntry), hash: digest };
+    const { data } = entrySchema.safeParse(JSON.parse(`${body}}`));
+    return data === undefined ? undefined : { ...data, hash: digest };
   } catch {
     return undefined;
   }

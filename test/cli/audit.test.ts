@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AuditLog } from '../../src/audit/audit-log.ts';
+import { type AuditEntry, lineOf } from '../../src/audit/entry.ts';
 import { run } from './commission.ts';
 
 /** A data folder with two lines. */
@@ -44,6 +45,16 @@ t.test('--verify proves it, or names what is wrong and ends with 1', async (t) =
     stdout: '',
     stderr:
       /audit\.ndjson:2: is no line of an audit log, or was changed\nedge-gateway: the audit log is not sound: 1 faults/,
+  });
+});
+
+t.test('a line that somebody has made up, with the right hash, is one sentence, too', async (t) => {
+  const made = { t: 'noon', writer: '', seq: 1, what: '', who: '', detail: {}, prev: '' } as unknown as AuditEntry;
+  const folder = t.testdir({ 'audit.ndjson': `${lineOf(made).text}\n` });
+  t.match(await run(folder, ['audit', '--data-dir', '.']), {
+    status: 0,
+    stdout: '',
+    stderr: 'audit.ndjson:1: is no line of an audit log, or was changed\n',
   });
 });
 
