@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { explain } from '../errors.ts';
-import { newestOfOlder, openAudit, rotate, tailOf } from './audit-file.ts';
+import { newestOfOlder, openAudit, rotate, type Tail, tailOf } from './audit-file.ts';
 import { type AuditEntry, type Audited, lineOf } from './entry.ts';
 
 /** A file that has grown to this is followed by another one. */
@@ -9,6 +11,10 @@ const MAX_FILE_BYTES = 8 * 2 ** 20;
 const MAX_LINE_BYTES = 16 * 1024;
 /** Lines that wait for a slow disk at most. */
 const MAX_WAITING = 256;
+
+/** What looks like a torn line may be one that another process is writing: it is looked at again so often, after so long. */
+const LOOKS = 5;
+const LOOK_AGAIN_MS = 10;
 
 /** What happened. */
 export interface Happening {
@@ -85,12 +91,12 @@ export class AuditLog {
     const { dataDir, mayRotate = false, maxFileBytes = MAX_FILE_BYTES } = this.#options;
     let file = await openAudit(dataDir);
     try {
-      let tail = await tailOf(file);
+      let tail = await settledTail(file);
       if (mayRotate && tail.size >= maxFileBytes) {
         await file.close();
         await rotate(dataDir);
         file = await openAudit(dataDir);
-        tail = await tailOf(file);
+        tail = await settledTail(file);
       }
       const prev = tail.hash ?? (await newestOfOlder(dataDir)) ?? '';
       const { text, hash } = this.#line(happening, prev, tail.torn);
@@ -118,4 +124,14 @@ export class AuditLog {
     const line = lineOf(entry);
     return line.text.length <= MAX_LINE_BYTES ? line : lineOf({ ...entry, detail: { tooLong: line.text.length } });
   }
+}
+
+/** How a file ends when nobody is in the middle of a line. */
+async function settledTail(file: FileHandle): Promise<Tail> {
+  let tail = await tailOf(file);
+  for (let look = 1; look < LOOKS && tail.torn > 0; look++) {
+    await sleep(LOOK_AGAIN_MS);
+    tail = await tailOf(file);
+  }
+  return tail;
 }
