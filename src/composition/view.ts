@@ -45,6 +45,10 @@ export class View implements GatewayView {
     return this.#parts.ready();
   }
 
+  get health(): Judgement {
+    return this.#parts.health();
+  }
+
   async state(): Promise<ApiState> {
     const { version, config, clock, vitalSigns, forwarder, machines, health, host, quota } = this.#parts;
     const { gateway, uplink: uplinkConfig } = config();

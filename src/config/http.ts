@@ -5,6 +5,9 @@ import { secret } from './secrets.ts';
 /** `host:port`, an IPv6 host in brackets. */
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
 
+/** One that is shorter can be guessed. */
+export const MIN_TOKEN_CHARACTERS = 16;
+
 /** Where to listen. */
 export interface ListenAddress {
   readonly host: string;
@@ -32,7 +35,7 @@ export const httpSchema = z
       .describe(
         'Address of the status page, `/metrics` and `/healthz`, or `off`; any but this computer’s own wants a token',
       ),
-    token: secret()
+    token: secret({ least: MIN_TOKEN_CHARACTERS })
       .optional()
       .describe('Reference to the token that the status page and its data want; 16 characters or more'),
   })

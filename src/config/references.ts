@@ -38,10 +38,11 @@ export function resolveReferences(
   const findings: Finding[] = [];
   const contents = new Map<string, Buffer>();
   for (const { schema: leaf, value, path } of visit(schema, data)) {
-    const kind = references.get(leaf)?.kind;
+    const { kind, least } = references.get(leaf) ?? {};
     if (kind === undefined || typeof value !== 'string' || !isWellFormed(kind, value)) continue;
     try {
       const outcome = resolveOne(kind, value, surroundings);
+      if (outcome.value instanceof Secret) checkLength(outcome.value, least);
       resolved.push({ path, value: outcome.value });
       findings.push(...outcome.warnings.map((message) => ({ path, message, level: 'warning' as const })));
       if (outcome.content !== undefined) contents.set(pathText(path), outcome.content);
@@ -104,6 +105,11 @@ function resolveSecret(reference: string, surroundings: Surroundings): Outcome {
     .replace(/\r?\n$/, '');
   if (text === '') throw new Absent(`the file ${path} is empty`);
   return { value: new Secret(reference, text), warnings: judgeMode(path, 'secret') };
+}
+
+function checkLength(secret: Secret, least = 1): void {
+  if (secret.reveal().length >= least) return;
+  throw new Error(`has fewer than ${least} characters: make one with openssl rand -hex 16`);
 }
 
 /** systemd puts what LoadCredential= names into a folder of the service: systemd.exec(5). */

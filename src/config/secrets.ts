@@ -50,15 +50,19 @@ export type ReferenceKind = 'secret' | 'file' | 'certificate' | 'key' | 'folder'
  * The schemas whose values stand for something outside of the file. They only say so; `loadConfig` finds the values by
  * this mark and resolves them, since only it knows the folder that relative paths start from.
  */
-export const references = z.registry<{ kind: ReferenceKind }>();
+export const references = z.registry<{
+  kind: ReferenceKind;
+  /** Characters that a secret must have at least. */
+  least?: number;
+}>();
 
 /** A secret by reference: `${env:NAME}`, `${file:PATH}` or `${credential:NAME}`; the text is there after `loadConfig`. */
-export const secret = () =>
+export const secret = ({ least = 1 }: { readonly least?: number } = {}) =>
   z
     // The message must not repeat the value: it may be the secret itself.
     .string('a secret is never written here: refer to it as ${env:NAME}, ${file:PATH} or ${credential:NAME}')
     .regex(REFERENCE, 'a secret is never written here: refer to it as ${env:NAME}, ${file:PATH} or ${credential:NAME}')
-    .register(references, { kind: 'secret' })
+    .register(references, { kind: 'secret', least })
     .transform((reference) => new Secret(reference))
     .meta({ title: 'secret' });
 

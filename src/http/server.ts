@@ -65,7 +65,7 @@ export class HttpServer implements AsyncDisposable {
     this.#metrics = metrics;
   }
 
-  /** @throws Fault of the config when it cannot listen, or the token will not do */
+  /** @throws Fault of the config when it cannot listen */
   static async listen({ config, view, log, pageFolder = PAGE_FOLDER }: HttpServerOptions): Promise<HttpServer> {
     const state = new SharedState(view);
     const live = new Live(state, view, log);

@@ -1,3 +1,4 @@
+import type { Judgement } from '../health/judgement.ts';
 import type { GapCause } from '../observation.ts';
 import type { ApiHistory, ApiMachineDetail, ApiSignal, ApiState, ApiTimeline } from './api.ts';
 
@@ -61,4 +62,6 @@ export interface GatewayView {
   counters(): GatewayCounters;
   /** Whether everything was started, so that requests can be answered in full. */
   readonly ready: boolean;
+  /** What the watchdog says now; also while the outbox does not answer. */
+  readonly health: Judgement;
 }

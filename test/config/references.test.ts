@@ -92,6 +92,13 @@ t.test('a reference that leads nowhere is told at its place', async (t) => {
   t.equal(error('credential:../etc/shadow'), `${at}a credential is a name, not a path`);
 });
 
+t.test('a token of the status page that can be guessed is told, and not repeated', async (t) => {
+  const folder = t.testdir({ 'short.txt': 'only15charactrs', 'long.txt': 'just16characters' });
+  const errors = (file: string) => load(folder, `${withUplink(URL_LINE)}http: { token: "\${file:${file}}" }\n`).errors;
+  t.same(errors('short.txt'), ['6:16: http.token: has fewer than 16 characters: make one with openssl rand -hex 16']);
+  t.same(errors('long.txt'), []);
+});
+
 t.test('without its secrets a config loads with warnings, and a secret cannot be revealed', async (t) => {
   environment(t, { SECRET_OF_TEST: undefined });
   const text = withUplink(URL_LINE, 'auth: { password: "${env:SECRET_OF_TEST}" }', 'tls: { ca: gone.pem }');

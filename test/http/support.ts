@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { Secret } from '../../src/config/secrets.ts';
+import type { Judgement } from '../../src/health/judgement.ts';
 import type { ApiHistory, ApiMachine, ApiMachineDetail, ApiSignal, ApiState, ApiTimeline } from '../../src/http/api.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import type { GatewayCounters, GatewayView, HistoryRequest } from '../../src/http/view.ts';
@@ -30,6 +31,11 @@ const MACHINE: ApiMachine = {
 /** A gateway as plain data, which a test changes as it likes. */
 export class PlainView implements GatewayView {
   ready = true;
+  health: Judgement = {
+    healthy: true,
+    stages: [{ stage: 'outbox', state: 'progress', stalledFor: 0, restarts: 0 }],
+    processRestarts: 2,
+  };
   machines: ApiMachine[] = [MACHINE, { ...MACHINE, id: 'saw-1', link: 'failed', heardAt: null }];
   values: ApiSignal[] = [
     { name: 'rpm', unit: 'rev/min', t: NOW, v: 1200, q: 'good' },
@@ -56,11 +62,7 @@ export class PlainView implements GatewayView {
       gateway: 'gw-01',
       uptime: 1000,
       clock: 'synced',
-      health: {
-        healthy: true,
-        stages: [{ stage: 'outbox', state: 'progress', stalledFor: 0, restarts: 0 }],
-        processRestarts: 2,
-      },
+      health: this.health,
       uplink: { state: 'connected', since: NOW, url: 'mqtts://broker', inFlight: 3, acknowledged: 40 },
       lanes: [
         { lane: 'alert', ...lane, emptyIn: 1000 },
