@@ -103,15 +103,16 @@ export class App {
     addEventListener('hashchange', () => this.#go());
     document.addEventListener('visibilitychange', () => {
       if (this.#isSignInWanted) return;
-      if (document.hidden) this.#live.pause();
-      else this.#live.resume();
+      if (document.hidden) {
+        this.#live.pause();
+      } else {
+        this.#live.resume();
+        this.#reload();
+      }
     });
     // Ages go on while nothing comes.
     setInterval(() => this.#drawSoon(), TICK_MS);
-    setInterval(() => {
-      void this.#loadTimelines();
-      void this.#loadDetail();
-    }, RELOAD_MS);
+    setInterval(() => this.#reload(), RELOAD_MS);
     await this.#connect();
   }
 
@@ -137,8 +138,14 @@ export class App {
     this.#stateAt = performance.now();
     this.#lostSince = undefined;
     this.#rates.add(state);
-    if (isFirst) void this.#loadTimelines();
+    if (isFirst) this.#begin();
     this.#drawSoon();
+  }
+
+  /** Now it is known which machines there are. */
+  #begin(): void {
+    if (this.#watch !== undefined) this.#watchMachine(this.#watch.id);
+    void this.#loadTimelines();
   }
 
   /** Shows what the address says. */
@@ -153,13 +160,23 @@ export class App {
       this.#rows = ROWS;
       this.#signalFilter = '';
       scrollTo(0, 0);
-      this.#live.watch(this.#state?.machines.some(({ id }) => id === machine) === true ? machine : undefined);
-      void this.#loadMachine();
+      this.#watchMachine(machine);
     } else if (machine === undefined) {
       this.#live.watch(undefined);
     }
     void this.#loadTimelines();
     this.#drawSoon();
+  }
+
+  #watchMachine(id: string | undefined): void {
+    const isKnown = this.#state?.machines.some((machine) => machine.id === id) === true;
+    this.#live.watch(isKnown ? id : undefined);
+    if (isKnown) void this.#loadMachine();
+  }
+
+  #reload(): void {
+    void this.#loadTimelines();
+    void this.#loadDetail();
   }
 
   /** What the machine is, its signals, and what was stored of them; live values come beside it. */
@@ -180,7 +197,7 @@ export class App {
 
   async #loadDetail(): Promise<void> {
     const watch = this.#watch;
-    if (watch === undefined || document.hidden) return;
+    if (watch === undefined || !this.#mayAsk) return;
     await this.#try(async () => {
       watch.detail = await gatewayClient.machine(watch.id);
       watch.take(watch.detail.values, false);
@@ -189,9 +206,14 @@ export class App {
     });
   }
 
+  /** Somebody looks, and may see it. */
+  get #mayAsk(): boolean {
+    return !document.hidden && !this.#isSignInWanted;
+  }
+
   /** The states of the last day, of the machine that is looked at or of those in the list. */
   async #loadTimelines(): Promise<void> {
-    if (this.#state === undefined || document.hidden) return;
+    if (this.#state === undefined || !this.#mayAsk) return;
     this.#round += 1;
     const round = this.#round;
     const state = this.#state;
@@ -312,9 +334,8 @@ export class App {
     if (watch !== undefined) this.#timeline.show(this.#timelines.get(watch.id), this.#language);
     document.title = titleOf(model);
     this.#root.render(...layout(model, this.#actions));
-    this.#chart.choose(
-      watch === undefined || this.#signal === undefined ? undefined : { machine: watch.id, signal: this.#signal },
-    );
+    const signal = this.#isSignInWanted ? undefined : this.#signal;
+    this.#chart.choose(watch === undefined || signal === undefined ? undefined : { machine: watch.id, signal });
   }
 }
 

@@ -58,7 +58,7 @@ function stages({ health }: ApiState, { texts, formats }: Language): Node {
         const name = texts.stageNames[stage] ?? stage;
         const words = [
           texts.stageStates[state] ?? state,
-          ...(stalledFor > 0 ? [formats.span(stalledFor)] : []),
+          ...(state === 'stalled' || state === 'recovering' ? [formats.span(stalledFor)] : []),
           ...(restarts > 0 ? [texts.restarts(restarts, formats.count(restarts))] : []),
         ];
         return h(

@@ -14,7 +14,11 @@ import { topBar } from './top-bar.ts';
 export function layout(model: Model, actions: Actions): Child[] {
   return [
     topBar(model, actions),
-    h('main', { id: 'content', tabindex: '-1' }, ...content(model, actions)),
+    h(
+      'main',
+      { id: 'content', tabindex: '-1', class: model.lostSince === undefined ? '' : 'lost' },
+      ...content(model, actions),
+    ),
     notice(model, actions),
   ];
 }

@@ -4,7 +4,7 @@ import { type Day, type Segment, STATES, stateStrip, stateWord, summaryOf, wordK
 
 const HOUR_MS = 3_600_000;
 /** Hours between two marks on the scale. */
-const MARK_HOURS = 4;
+const MARK_HOURS = 6;
 
 /** The states of a machine along the time, and what the pointer or the arrow keys choose of them. */
 export class Timeline {
