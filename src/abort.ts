@@ -6,9 +6,13 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return promise;
 }
 
-/** The promise's result, or a rejection with the abort reason, whichever comes first. */
+/** The promise's result, or a rejection with the abort reason, whichever comes first. What it rejects with later is lost. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // It is under way all the same, and a rejection that nobody takes ends the process.
+    promise.catch(() => undefined);
+    throw signal.reason;
+  }
   const stop = Promise.withResolvers<never>();
   const abort = () => stop.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
