@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
@@ -112,11 +112,17 @@ t.test('the steps of Dockerfile.arm64 make an image that runs', { skip, timeout:
 function layNode(root: string): void {
   const local = join(root, 'usr/local');
   unpackNode(local, devDependencies.node, 'x64');
-  const npm = join(execFileSync('npm', ['root', '--global'], { encoding: 'utf8' }).trim(), 'npm');
+  const cli = execFileSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).trim();
   mkdirSync(join(local, 'lib/node_modules'), { recursive: true });
-  cpSync(npm, join(local, 'lib/node_modules/npm'), { recursive: true });
+  cpSync(join(cli, '../..'), join(local, 'lib/node_modules/npm'), { recursive: true });
   for (const command of ['npm', 'npx']) {
     symlinkSync(`../lib/node_modules/npm/bin/${command}-cli.js`, join(local, 'bin', command));
   }
   for (const file of ['/etc/resolv.conf', '/etc/hosts']) cpSync(file, join(root, file), { dereference: true });
+  // A company's proxy may have a CA of its own.
+  const ca = process.env['NODE_EXTRA_CA_CERTS'];
+  if (ca === undefined) return;
+  mkdirSync(join(local, 'etc'), { recursive: true });
+  cpSync(ca, join(local, 'etc/ca.pem'));
+  writeFileSync(join(local, 'etc/npmrc'), 'cafile=/usr/local/etc/ca.pem\n');
 }
