@@ -44,7 +44,7 @@ const acceptCommand: CommandModule<object, Place & { thumbprint: string | undefi
     if ((args.thumbprint === undefined) === !args.all) return usage('give a thumbprint, or --all');
     const store = await openStore(args);
     if (store === undefined) return;
-    const { pki, audit } = store;
+    const { pki, audit, dataDir } = store;
     const rejected = (await pki.list()).filter(({ store }) => store === 'rejected');
     const wanted = args.thumbprint === undefined ? rejected.map(({ thumbprint }) => thumbprint) : [args.thumbprint];
     const accepted: StoredCertificate[] = [];
@@ -53,6 +53,8 @@ const acceptCommand: CommandModule<object, Place & { thumbprint: string | undefi
       accepted.push(certificate);
       await audit.add({ what: 'trust-accept', who: thisUser(), detail: decision(certificate) });
     }
+    const { handOver } = await import('../commission/hand-over.ts');
+    handOver(dataDir);
     print(accepted, args, 'nothing was rejected');
   },
 };
@@ -93,7 +95,7 @@ async function openStore({ config: file }: Place) {
     dataDir,
     log: { warn: (line: string) => process.stderr.write(`edge-gateway: ${line}\n`) },
   });
-  return { pki: new Pki(pkiFolder(driverFolder(dataDir, 'opcua'))), audit };
+  return { pki: new Pki(pkiFolder(driverFolder(dataDir, 'opcua'))), audit, dataDir };
 }
 
 function decision({ thumbprint, subject }: StoredCertificate) {

@@ -2,7 +2,7 @@ import { chownSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * What root's test or probe has made in the data folder (keys and certificates of drivers) is given to its owner: else the gateway,
+ * What root's test, probe or trust has made in the data folder (keys and certificates of drivers) is given to its owner: else the gateway,
  * which runs as that user, could not use it. Does nothing for other users, nor where the folder is root's.
  */
 export function handOver(dataDir: string): void {

@@ -1,7 +1,9 @@
 import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { SimulatedOpcuaServer } from '../../simulator/opcua/server.ts';
 import { handOver } from '../../src/commission/hand-over.ts';
+import { run } from '../cli/commission.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -24,3 +26,18 @@ t.test('a folder that is not there, or has no drivers, is nothing to hand over',
   t.doesNotThrow(() => handOver(join(folder, 'none')));
   t.doesNotThrow(() => handOver(folder));
 });
+
+t.test(
+  'what root’s init makes for OPC UA belongs to the gateway’s user',
+  { skip: !isRoot && 'needs root' },
+  async (t) => {
+    const folder = t.testdir({ data: {} });
+    chownSync(join(folder, 'data'), 1234, 1235);
+    const server = new SimulatedOpcuaServer({ machines: ['cnc-1'] });
+    t.teardown(() => server.stop());
+    const url = await server.start();
+    const where = ['--tenant', 'acme', '--uplink', 'mqtt://127.0.0.1', '--data-dir', 'data'];
+    t.match(await run(folder, ['init', 'gateway.yaml', '--defaults', ...where, '--machine', url]), { status: 0 });
+    t.match(statSync(join(folder, 'data/drivers/opcua/pki/own/private/private_key.pem')), { uid: 1234, gid: 1235 });
+  },
+);
