@@ -1,5 +1,5 @@
 import { aborted, within } from './abort.ts';
-import { AuditLog, type Happening } from './audit/audit-log.ts';
+import type { Happening } from './audit/audit-log.ts';
 import { changedKeys } from './audit/config-change.ts';
 import { thisUser } from './audit/entry.ts';
 import { Notifier } from './channels/notifier.ts';
@@ -7,24 +7,16 @@ import type { ClockQuality } from './clock.ts';
 import { ClockSync } from './clock-sync.ts';
 import { budgetOf } from './composition/budget.ts';
 import { heartbeatOf } from './composition/heartbeat.ts';
-import { Machines } from './composition/machines.ts';
-import { Quotas } from './composition/quotas.ts';
+import type { Machines } from './composition/machines.ts';
+import { buildParts, type Parts } from './composition/parts.ts';
 import { RuleBook } from './composition/rule-book.ts';
-import { noticeOf, Supervision } from './composition/supervision.ts';
-import { Surface } from './composition/surface.ts';
-import { View } from './composition/view.ts';
 import { diffConfig } from './config/diff.ts';
 import type { Config } from './config/schema.ts';
-import { gatewayCommands } from './control/commands.ts';
 import type { DriverModule } from './drivers/driver.ts';
 import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
 import { bootId, GatewayClock } from './gateway-clock.ts';
-import { HostWatch } from './health/host.ts';
-import { VitalSigns } from './health/vital-signs.ts';
-import { Timelines } from './history/timelines.ts';
 import type { Log } from './log.ts';
-import type { MachineEvent } from './observation.ts';
 import { openOutbox } from './outbox/client.ts';
 import type { LocalOutbox } from './outbox/local.ts';
 
@@ -55,19 +47,6 @@ export interface Setup {
 export interface GatewayOptions extends Setup {
   readonly version: string;
   readonly log: Log;
-}
-
-/** What there is once the outbox is open. */
-interface Parts {
-  readonly outbox: LocalOutbox;
-  readonly machines: Machines;
-  readonly timelines: Timelines;
-  readonly quotas: Quotas;
-  readonly vitalSigns: VitalSigns;
-  readonly view: View;
-  readonly surface: Surface;
-  readonly supervision: Supervision;
-  readonly audit: AuditLog;
 }
 
 /** The composition root: builds the sink first and stops the source first. */
@@ -163,7 +142,20 @@ export class Gateway {
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
     const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
     this.#clock.startSteadyAt(outbox.storedUntil);
-    const parts = await this.#build(outbox, beat);
+    const parts = await buildParts(outbox, {
+      ...{ version: this.#options.version, log: this.#log, clock: this.#clock, beat },
+      clockQuality: () => this.#clockSync.quality,
+      config: () => this.#config,
+      drivers: () => this.#modules,
+      rules: () => this.#rules,
+      forwarder: () => this.#uplink?.part,
+      ready: () => this.#isReady,
+      restartUplink: () => void this.#restartUplink(),
+      end: (message, isHung) => {
+        this.#isHung = isHung;
+        this.#broken.reject(new Fault('us', message, { hint: 'the service manager starts the gateway again' }));
+      },
+    });
     this.#parts = parts;
     void this.#repairClock(this.#clockSync.quality);
     this.#startTimers(parts.machines);
@@ -179,60 +171,6 @@ export class Gateway {
     this.#isReady = true;
     this.#log.info({ machines: parts.machines.size, dataDir }, 'runs');
     return parts;
-  }
-
-  async #build(outbox: LocalOutbox, beat: SharedArrayBuffer): Promise<Parts> {
-    const log = this.#log;
-    const { dataDir, quota: limits } = this.#config.gateway;
-    const config = () => this.#config;
-    const clockQuality = () => this.#clockSync.quality;
-    const forwarder = () => this.#uplink?.part;
-    const tell = (event: MachineEvent) => this.#parts?.machines.tell(event);
-    const audit = new AuditLog({ dataDir, log, mayRotate: true });
-    const quotas = await Quotas.open({
-      ...{ dataDir, limits, clock: this.#clock, log },
-      crossed: ({ code, message, quota, used, limit }) =>
-        tell({ type: 'notice', t: this.#clock.now(), code, message, detail: { quota, used, limit } }),
-    });
-    const timelines = new Timelines(dataDir, (id) => machines.heldUntil(id), log);
-    const machines: Machines = new Machines({
-      ...{ outbox, clock: this.#clock, clockQuality, log, config, timelines, quotas },
-      drivers: () => this.#modules,
-      rules: () => this.#rules,
-    });
-    const host = new HostWatch({ dataDir, clock: this.#clock });
-    const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));
-    const supervision = new Supervision({
-      ...{ config, outbox, machines, forwarder, host, log, beat },
-      restartUplink: () => void this.#restartUplink(),
-      told: (message, machine) => {
-        machines.tell(noticeOf(message), machine);
-        void audit.add({ what: 'watchdog-restart', who: 'watchdog', detail: { message, machine } });
-      },
-      end: (message, isHung) => {
-        this.#isHung = isHung;
-        this.#broken.reject(new Fault('us', message, { hint: 'the service manager starts the gateway again' }));
-      },
-    });
-    const view = new View({
-      ...{ version: this.#options.version, config, clock: clockQuality, outbox, vitalSigns, forwarder, machines },
-      timelines,
-      health: () => supervision.judgement,
-      restarts: () => supervision.restarts,
-      host: () => host.figures,
-      quota: () => quotas.use(),
-      ready: () => this.#isReady,
-      acknowledge: (machine, rule, by) => {
-        const found = machines.acknowledge(machine, rule, by);
-        if (found) void audit.add({ what: 'acknowledge', who: by, detail: { machine, rule } });
-        return found;
-      },
-    });
-    const commanded = (detail: Happening['detail'] = {}) =>
-      void audit.add({ what: 'command', who: 'control socket', detail });
-    const commands = gatewayCommands({ view, forwarder, commanded });
-    const surface = new Surface({ dataDir, commands, view, log });
-    return { outbox, machines, timelines, quotas, vitalSigns, view, surface, supervision, audit };
   }
 
   #startTimers(machines: Machines): void {

@@ -108,8 +108,11 @@ function resolveSecret(reference: string, surroundings: Surroundings): Outcome {
 }
 
 function checkLength(secret: Secret, least = 1): void {
-  if (secret.reveal().length >= least) return;
-  throw new Error(`has fewer than ${least} characters: make one with openssl rand -hex 16`);
+  // What is asked to be long is sent in a header, where a space would end it.
+  const isWord = least === 1 || /^\S*$/.test(secret.reveal());
+  if (secret.reveal().length >= least && isWord) return;
+  const wrong = isWord ? `has fewer than ${least} characters` : 'has a space in it';
+  throw new Error(`${wrong}: make one with openssl rand -hex 16`);
 }
 
 /** systemd puts what LoadCredential= names into a folder of the service: systemd.exec(5). */

@@ -34,13 +34,14 @@ export async function startGateway({ machines, uplinkPort, tell }: GatewayProces
     machines,
     uplink: { url: `mqtt://127.0.0.1:${uplinkPort}`, backoff: { min: '200ms', max: '1s' } },
     ...RIG_CONFIG,
+    http: { listen: '127.0.0.1:0' },
     log: { format: 'json' },
   };
   await writeFile(file, stringify(config));
   const child = spawn(COMMAND, ['run', '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const { level, msg, machine } = JSON.parse(line);
-    if (level >= 40) tell(`gateway: ${machine === undefined ? '' : `${machine}: `}${msg}`);
+    const { level, msg, machine, part } = JSON.parse(line);
+    if (level >= 40 || part === 'http') tell(`gateway: ${machine === undefined ? '' : `${machine}: `}${msg}`);
   });
   const exited = once(child, 'exit');
   const stop = async () => {

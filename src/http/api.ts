@@ -128,8 +128,8 @@ export interface ApiMachineDetail extends ApiMachine {
 export interface ApiHistory {
   readonly from: number;
   readonly to: number;
-  /** `sampled`: of some batches only, evenly spread; `rollup`: closed windows; `raw`: everything there is. */
-  readonly source: 'raw' | 'sampled' | 'rollup';
+  /** `sampled`: of some batches only, evenly spread; `raw`: everything there is. */
+  readonly source: 'raw' | 'sampled';
   readonly signals: Readonly<Record<string, ApiSeries>>;
 }
 

@@ -93,9 +93,14 @@ t.test('a reference that leads nowhere is told at its place', async (t) => {
 });
 
 t.test('a token of the status page that can be guessed is told, and not repeated', async (t) => {
-  const folder = t.testdir({ 'short.txt': 'only15charactrs', 'long.txt': 'just16characters' });
+  const folder = t.testdir({
+    'short.txt': 'only15charactrs',
+    'long.txt': 'just16characters',
+    'spaced.txt': 'not one word but five',
+  });
   const errors = (file: string) => load(folder, `${withUplink(URL_LINE)}http: { token: "\${file:${file}}" }\n`).errors;
   t.same(errors('short.txt'), ['6:16: http.token: has fewer than 16 characters: make one with openssl rand -hex 16']);
+  t.match(errors('spaced.txt'), [/has a space in it/]);
   t.same(errors('long.txt'), []);
 });
 

@@ -172,10 +172,7 @@ export class HistoryChart {
       h('output', { class: 'readout clip' }, isPlotted ? this.#readout(series) : ' '),
       h('div', { hidden: !isPlotted }, own(this.#box)),
       this.#instead(series),
-      isPlotted &&
-        this.#history !== undefined &&
-        this.#history.source !== 'raw' &&
-        h('p', { class: 'muted' }, this.#history.source === 'sampled' ? texts.sampled : texts.rollup),
+      isPlotted && this.#history?.source === 'sampled' && h('p', { class: 'muted' }, texts.sampled),
     );
   }
 

@@ -217,7 +217,6 @@ export const english = {
   most: 'max',
   noHistory: 'Nothing is stored of this time.',
   sampled: 'Drawn from samples, evenly spread',
-  rollup: 'Drawn from rollups',
   chartHelp: 'Arrow keys move the cursor',
 
   signIn: 'Sign in',

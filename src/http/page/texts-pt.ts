@@ -209,7 +209,6 @@ export const portuguese: Texts = {
   most: 'máx.',
   noHistory: 'Nada está guardado deste período.',
   sampled: 'Desenhado de amostras bem distribuídas',
-  rollup: 'Desenhado de resumos',
   chartHelp: 'As setas do teclado movem o cursor',
 
   signIn: 'Entrar',
