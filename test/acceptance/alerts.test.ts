@@ -89,6 +89,7 @@ t.test(
           channels: [{ type: 'webhook', url: hook.url, perHour: 3600 }],
         },
       ],
+      http: { listen: 'off' },
       log: { format: 'json' },
     };
     writeFileSync(file, stringify(config));
@@ -212,6 +213,7 @@ t.test(
       uplink: { url: `mqtt://127.0.0.1:${broker.port}`, backfill: { rate: LONG ? '300KiB' : '200KiB' } },
       buffer: { maxBytes: '8GiB' },
       alerts: [{ name: 'flag', condition: 'flag == 1', severity: 'critical' }],
+      http: { listen: 'off' },
       log: { format: 'json' },
     };
     writeFileSync(file, stringify(config));

@@ -80,6 +80,7 @@ async function plantOf(t: Test, observations: number, port: number) {
       machines: [{ id: 'now', driver: 'mtconnect', url: agent.url.href }],
       uplink: { url: `mqtt://127.0.0.1:${port}` },
       buffer: { maxBytes: '8GiB' },
+      http: { listen: 'off' },
       log: { format: 'json' },
     }),
   );

@@ -71,6 +71,7 @@ t.test(
         machines: [silent],
         uplink,
         buffer: { maxBytes: `${MB}MB`, minFreeDisk: '0B' },
+        http: { listen: 'off' },
         log: { format: 'json' },
       }),
     );

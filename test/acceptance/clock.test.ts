@@ -45,6 +45,7 @@ async function plant(t: Test, clock: { offset: number; synced: boolean }) {
     machines: [{ id: 'plc', driver: 'modbus', url, poll: `${POLL_MS}ms`, signals }],
     uplink: { url: `mqtt://127.0.0.1:${proxy.port}`, backoff: { min: '100ms', max: '500ms' } },
     buffer: { flushInterval: '200ms' },
+    http: { listen: 'off' },
     log: { format: 'json' },
   };
   writeFileSync(file, stringify(config));

@@ -84,6 +84,7 @@ t.test(
       machines: [machine('mill', agent), machine('lathe', agent), machine('saw', another)],
       uplink: { url: `mqtt://127.0.0.1:${line.port}`, backoff: { min: '100ms', max: '500ms' } },
       buffer: { flushInterval: '250ms' },
+      http: { listen: 'off' },
       log: { format: 'json' },
     };
     writeFileSync(file, stringify(config));

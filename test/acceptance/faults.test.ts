@@ -22,7 +22,13 @@ function configFile(t: Test, machines: object[], uplink: object, more: object = 
   const folder = t.testdir();
   mkdirSync(join(folder, 'data'));
   const file = join(folder, 'gateway.yaml');
-  const config = { gateway: { id: 'gw', tenant: 'acme', dataDir: 'data' }, machines, uplink, log: { format: 'json' } };
+  const config = {
+    gateway: { id: 'gw', tenant: 'acme', dataDir: 'data' },
+    machines,
+    uplink,
+    http: { listen: 'off' },
+    log: { format: 'json' },
+  };
   writeFileSync(file, stringify({ ...config, ...more }));
   return file;
 }
@@ -147,7 +153,12 @@ t.test('SIGHUP restarts only the machines that changed, and a broken config chan
   };
   rewrite('machines: [');
   await until('the error is told', () => told(gateway, 'the config is not reloaded') > 0);
-  const config = { gateway: { id: 'gw', tenant: 'acme', dataDir: 'data' }, uplink, log: { format: 'json' } };
+  const config = {
+    gateway: { id: 'gw', tenant: 'acme', dataDir: 'data' },
+    uplink,
+    http: { listen: 'off' },
+    log: { format: 'json' },
+  };
   rewrite(stringify({ ...config, machines: [machine('one'), machine('two', { interval: '500ms' })] }));
   await until('the second machine is added', () => told(gateway, 'config reloaded') > 0);
   t.match(

@@ -78,6 +78,7 @@ t.test(
         ],
         uplink: { url: `mqtt://127.0.0.1:${broker.port}` },
         buffer: { flushInterval: '500ms' },
+        http: { listen: 'off' },
         log: { format: 'json' },
       }),
     );

@@ -68,7 +68,7 @@ function configFile(t: Test, machines: readonly object[], port: number): string 
   const file = join(t.testdir(), 'gateway.yaml');
   const gateway = { id: 'gw', tenant: 'acme', dataDir: 'data' };
   const uplink = { url: `mqtt://127.0.0.1:${port}` };
-  writeFileSync(file, stringify({ gateway, machines, uplink, log: { format: 'json' } }));
+  writeFileSync(file, stringify({ gateway, machines, uplink, http: { listen: 'off' }, log: { format: 'json' } }));
   return file;
 }
 

@@ -183,7 +183,11 @@ t.test('memory beyond the ceiling has the process restarted in order, and not ag
   await until('the process is started again', () => site.starts === 2, 60_000);
   t.match(records(site.dataDir), [{ stage: 'memory', message: /more than gateway\.maxMemory \(64 MiB\)$/ }]);
   t.ok(site.lines.some(({ msg }) => msg === 'stopped: everything read is committed'));
-  await until('it is held back', () => site.lines.some(({ msg }) => msg.includes('it is not again for now')), 60_000).catch((error: unknown) => t.fail(`${error}\n${site.lines.map(({ msg }) => msg).join('\n')}`));
+  await until(
+    'it is held back',
+    () => site.lines.some(({ msg }) => msg.includes('it is not again for now')),
+    60_000,
+  ).catch((error: unknown) => t.fail(`${error}\n${site.lines.map(({ msg }) => msg).join('\n')}`));
   t.match(await site.health(), { status: 503, body: { healthy: false, processRestarts: 1 } });
   t.equal(site.starts, 2);
 });

@@ -28,6 +28,7 @@ t.test(
         machines: [{ id: 'plc', driver: 'modbus', url, poll: '50ms', signals: { flag: { address: 0 } } }],
         uplink: { url: `mqtt://127.0.0.1:${broker.port}` },
         alerts: [{ name: 'flag', condition: 'flag == 1', latch: true }],
+        http: { listen: 'off' },
         log: { format: 'json' },
       }),
     );

@@ -16,6 +16,7 @@ async function running(t: Test) {
   const text = `gateway: { id: gw, tenant: acme }
 machines: [{ id: m, driver: mtconnect, url: "${url}" }]
 uplink: { url: "mqtt://127.0.0.1:${broker.port}" }
+http: { listen: "off" }
 buffer: { flushInterval: 100ms }
 `;
   writeFileSync(join(folder, 'gateway.yaml'), text);

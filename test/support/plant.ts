@@ -114,6 +114,7 @@ export class Plant implements AsyncDisposable {
         ...options.uplink,
       },
       buffer: options.buffer ?? {},
+      http: { listen: '127.0.0.1:0' },
       log: { format: 'json' },
     };
     writeFileSync(configFile, stringify(config));
