@@ -25,7 +25,10 @@ const MACHINE = 'vmc-1';
 const START_MS = 60_000;
 const skip = missingTools('dpkg-deb', 'apt-get', 'qemu-aarch64-static', 'flock') || notRoot || noMosquitto;
 
-t.test('the arm64 package works, on an emulated processor', { skip, timeout: 600_000 }, async (t) => {
+// A clean computer may have to be fetched first.
+t.setTimeout(600_000);
+
+t.test('the arm64 package works, on an emulated processor', { skip }, async (t) => {
   const folder = t.testdir();
   const root = armRoot(folder, buildPackage(folder, 'arm64'));
   const program = join(root, 'usr/lib/edge-gateway');

@@ -20,6 +20,9 @@ const [builder, final] = stages;
 if (builder === undefined || final === undefined) throw new Error('Dockerfile.arm64 has not its two stages');
 const skip = missingTools('debootstrap', 'unshare', 'chroot', 'ip', 'flock') || notRoot;
 
+// A clean computer may have to be fetched first.
+t.setTimeout(600_000);
+
 t.test('the image is slim, of Debian, without a compiler, and not run by root', async (t) => {
   t.equal(builder.base, `node:${devDependencies.node}-bookworm-slim`, 'built with the Node.js that is tested');
   t.equal(final.base, 'debian:bookworm-slim');
@@ -53,7 +56,7 @@ t.test('balena.yml describes this version, with a config that is sound', async (
   execFileSync(join(ROOT, 'bin/edge-gateway'), ['check', join(checked, 'gateway.yaml')], { stdio: 'pipe' });
 });
 
-t.test('the steps of Dockerfile.arm64 make an image that runs', { skip, timeout: 600_000 }, async (t) => {
+t.test('the steps of Dockerfile.arm64 make an image that runs', { skip }, async (t) => {
   const folder = t.testdir({ build: {}, final: {} });
   const made = join(folder, 'build/root');
   if (LONG) {

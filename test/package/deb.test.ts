@@ -12,7 +12,10 @@ const DATA = '/var/lib/edge-gateway';
 const SOURCE_DATE_EPOCH = '1750000000';
 const skip = missingTools('dpkg-deb', 'debootstrap', 'unshare', 'chroot', 'flock') || notRoot;
 
-t.test('the package, on a Debian where nothing else is installed', { skip, timeout: 300_000 }, async (t) => {
+// A clean computer may have to be fetched first.
+t.setTimeout(300_000);
+
+t.test('the package, on a Debian where nothing else is installed', { skip }, async (t) => {
   const folder = t.testdir();
   const file = buildPackage(folder, 'amd64', { SOURCE_DATE_EPOCH });
   const root = cleanRoot(folder);
