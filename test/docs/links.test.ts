@@ -26,7 +26,7 @@ t.test('every link of the pages leads somewhere', async (t) => {
 });
 
 t.test('every command line of the pages is one that the program knows', async (t) => {
-  const commands = new Map(readCommands(join(ROOT, 'src/main.ts')).map((command) => [command.name, command]));
+  const commands = new Map(readCommands(join(ROOT, 'bin/launch.cjs')).map((command) => [command.name, command]));
   const lines = all.flatMap(({ path, code }) =>
     code.flatMap((block) =>
       block.split('\n').flatMap((line) => {
