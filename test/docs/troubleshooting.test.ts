@@ -6,7 +6,7 @@ import { ROOT, readPage } from './pages.ts';
 /** Pieces that are shorter say nothing. */
 const LEAST_CHARACTERS = 6;
 /** What other programs print. */
-const OTHERS = [/^…status=78\/CONFIG$/];
+const OTHERS = [/^…status=78\/CONFIG$/, /^Watchdog timeout /];
 
 const source = [...globSync('src/**/*.ts', { cwd: ROOT }), 'bin/launch.cjs']
   .map((path) => readFileSync(join(ROOT, path), 'utf8'))
