@@ -158,7 +158,7 @@ async function requireTrust(chain: Buffer | null, { settings: { url }, pki }: Co
   const [what, hint] = {
     unknown: [
       'its certificate is not trusted yet',
-      `compare the thumbprint with what the server shows, then edge-gateway trust accept ${thumbprint.slice(0, 12)}`,
+      `compare the thumbprint with what the server shows, then edge-gateway trust accept ${thumbprint.slice(0, 12)} --config FILE`,
     ],
     expired: ['its certificate has expired', 'renew it at the server, and check the clocks of both sides'],
     notYetValid: ['its certificate is not valid yet', 'check the clocks of both sides'],

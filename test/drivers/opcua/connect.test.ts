@@ -73,7 +73,7 @@ t.test('security, trust and users', async (test) => {
   );
 
   const untrusted = await told(test, url, { ...ENCRYPTED, auth: user() });
-  test.match(untrusted, /certificate is not trusted yet .*edge-gateway trust accept [0-9a-f]{12}$/);
+  test.match(untrusted, /certificate is not trusted yet .*edge-gateway trust accept [0-9a-f]{12} --config FILE$/);
   const pki = new Pki(pkiFolder(folder));
   const prefix = untrusted.slice(-12);
   test.match(await pki.list(), [{ store: 'rejected', thumbprint: new RegExp(`^${prefix}`) }]);
