@@ -16,6 +16,7 @@ import type { DriverModule } from './drivers/driver.ts';
 import { explain, Fault } from './errors.ts';
 import { Forwarder } from './forwarder/forwarder.ts';
 import { bootId, GatewayClock } from './gateway-clock.ts';
+import { ServiceManager } from './health/service-manager.ts';
 import type { Log } from './log.ts';
 import { openOutbox } from './outbox/client.ts';
 import type { LocalOutbox } from './outbox/local.ts';
@@ -128,6 +129,9 @@ export class Gateway {
     const { gateway, machines } = this.#config;
     const { dataDir } = gateway;
     const beat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const manager = new ServiceManager(process.env, this.#log);
+    const open = new AbortController();
+    void manager.starting(AbortSignal.any([signal, open.signal]));
     const opening = openOutbox({
       dataDir,
       watched: { beat, limit: gateway.watchdog, dataDir },
@@ -140,10 +144,10 @@ export class Gateway {
     });
     this.#clock.start(signal);
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
-    const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
+    const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]).finally(() => open.abort());
     this.#clock.startSteadyAt(outbox.storedUntil);
     const parts = await buildParts(outbox, {
-      ...{ version: this.#options.version, log: this.#log, clock: this.#clock, beat },
+      ...{ version: this.#options.version, log: this.#log, clock: this.#clock, beat, manager },
       clockQuality: () => this.#clockSync.quality,
       config: () => this.#config,
       drivers: () => this.#modules,

@@ -7,6 +7,7 @@ import { explain } from '../errors.ts';
 import type { Forwarder } from '../forwarder/forwarder.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
 import { HostWatch } from '../health/host.ts';
+import type { ServiceManager } from '../health/service-manager.ts';
 import { VitalSigns } from '../health/vital-signs.ts';
 import { Timelines } from '../history/timelines.ts';
 import type { Log } from '../log.ts';
@@ -45,6 +46,7 @@ export interface Surroundings {
   readonly ready: () => boolean;
   /** See `SupervisionOptions`. */
   readonly beat: SharedArrayBuffer;
+  readonly manager: ServiceManager;
   readonly restartUplink: () => void;
   readonly end: (message: string, isHung: boolean) => void;
 }

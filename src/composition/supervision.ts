@@ -5,7 +5,7 @@ import { explain } from '../errors.ts';
 import type { Forwarder } from '../forwarder/forwarder.ts';
 import type { HostWatch } from '../health/host.ts';
 import type { Judgement, StageHealth } from '../health/judgement.ts';
-import { ServiceManager } from '../health/service-manager.ts';
+import type { ServiceManager } from '../health/service-manager.ts';
 import { type Remedy, type Stage, Watchdog } from '../health/watchdog.ts';
 import type { Log } from '../log.ts';
 import type { MachineEvent } from '../observation.ts';
@@ -31,6 +31,7 @@ export interface SupervisionOptions {
   readonly restartUplink: () => void;
   readonly host: HostWatch;
   readonly log: Log;
+  readonly manager: ServiceManager;
   /** See `Watched.beat`. */
   readonly beat: SharedArrayBuffer;
   /** The watchdog has done something; people and the books are told. */
@@ -54,12 +55,12 @@ export class Supervision implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SupervisionOptions) {
-    const { beat, log, config } = options;
+    const { beat, config, manager } = options;
     this.#options = options;
     this.#beats = new Int32Array(beat);
     this.#beat();
     this.#beatTimer = setInterval(() => this.#beat(), LOOK_MS);
-    this.#manager = new ServiceManager(process.env, log);
+    this.#manager = manager;
     this.#before = records(config().gateway.dataDir);
     this.#watchdog = new Watchdog(
       this.#before.map(({ t }) => t),

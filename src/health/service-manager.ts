@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -6,6 +7,10 @@ import type { Log } from '../log.ts';
 const run = promisify(execFile);
 /** `systemd-notify` answers in a few milliseconds; one that hangs must not pile up. */
 const TIMEOUT_MS = 5000;
+/** While a start takes its time, so often more of it is asked for, and so much. A start that takes longer than the last hangs. */
+const EXTEND_EVERY_MS = 20_000;
+const EXTEND_MS = 60_000;
+const LONGEST_START_MS = 30 * 60_000;
 
 /**
  * Tells systemd how the service is (sd_notify(3)), by `systemd-notify`, since Node.js has no datagram sockets of the kind; the unit
@@ -24,6 +29,16 @@ export class ServiceManager {
     const usec = Number(env['WATCHDOG_USEC'] ?? 0);
     const isOurs = env['WATCHDOG_PID'] === undefined || env['WATCHDOG_PID'] === `${process.pid}`;
     this.watchdog = this.#isAsked && isOurs && usec > 0 ? usec / 1000 : undefined;
+  }
+
+  /** Asks for more time to start, until `signal` aborts: a large buffer that was damaged is salvaged first. Never rejects. */
+  async starting(signal: AbortSignal, everyMs = EXTEND_EVERY_MS): Promise<void> {
+    const begun = performance.now();
+    while (performance.now() - begun < LONGEST_START_MS) {
+      await sleep(everyMs, undefined, { ref: false, signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.#tell([`EXTEND_TIMEOUT_USEC=${EXTEND_MS * 1000}`, '--status=opens the buffer']);
+    }
   }
 
   /** Everything is started. */

@@ -36,6 +36,11 @@ t.test('the service manager is told what happens, in its own words', { skip }, a
     log,
   );
   t.equal(manager.watchdog, 60_000);
+  const open = new AbortController();
+  const starting = manager.starting(open.signal, 10);
+  await until('more time was asked for', () => /EXTEND_TIMEOUT_USEC=60000000/.test(heard));
+  open.abort();
+  await starting;
   await manager.ready('3 of 3 machines are read');
   await manager.alive('2 of 3 machines are read');
   await manager.stopping();
