@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Architecture } from './bundle.ts';
@@ -31,6 +31,7 @@ export function unpackNode(folder: string, version: string, arch: Architecture):
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     renameSync(join(to, `${name.replace('@', '-')}.tgz`), archive);
+    rmdirSync(to);
   }
   const integrity = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
   if (integrity !== INTEGRITY[name]) {

@@ -19,7 +19,7 @@ const DOC = 'usr/share/doc/edge-gateway';
  * @throws Error when something that ships is not built, or Node.js cannot be fetched
  */
 export async function layTree(root: string, arch: Architecture, date: Date): Promise<void> {
-  rmSync(root, { recursive: true, force: true });
+  if (existsSync(root) && readdirSync(root).length > 0) throw new Error(`${root} is not empty`);
   const { version, type, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const lay = (path: string, content: string | Buffer) => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
