@@ -166,6 +166,7 @@ export class Gateway {
     this.#startUplink(parts);
     this.#startNotifier(outbox);
     await parts.surface.open(this.#config.http);
+    await parts.memories.open(machines.map(({ id }) => id));
     await parts.machines.start(machines);
     parts.quotas.setLimits(gateway.quota, machines.length);
     const { version, fileHash: sha256 = null } = this.#options;
@@ -287,12 +288,12 @@ export class Gateway {
 
   async #stop(): Promise<void> {
     if (this.#parts === undefined) return;
-    const { outbox, machines, timelines, quotas, vitalSigns, surface, supervision, audit } = this.#parts;
+    const { outbox, machines, memories, quotas, vitalSigns, surface, supervision, audit } = this.#parts;
     await supervision[Symbol.asyncDispose]();
     vitalSigns[Symbol.dispose]();
     await within(STOP_SURFACE_MS, surface[Symbol.asyncDispose]());
     const noted = audit.add({ what: 'stop', who: this.#isHung ? 'watchdog' : 'signal' });
-    await within(STOP_FILES_MS, Promise.all([timelines.close(), quotas.close(), noted]));
+    await within(STOP_FILES_MS, Promise.all([memories.close(), quotas.close(), noted]));
     const drained = await machines.stop();
     await this.#stopUplink();
     await end(this.#notifier, STOP_NOTIFIER_MS);

@@ -7,7 +7,7 @@ import { Pulse } from '../drivers/pulse.ts';
 import { Supervisor } from '../drivers/supervise.ts';
 import { Fault } from '../errors.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
-import type { Timelines } from '../history/timelines.ts';
+import type { Memories } from '../history/memories.ts';
 import type { Log } from '../log.ts';
 import type { MachineEvent, Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
@@ -33,7 +33,7 @@ export interface MachinesOptions {
   readonly config: () => Config;
   readonly drivers: () => Readonly<Record<string, DriverModule>>;
   readonly rules: () => RuleBook;
-  readonly timelines: Timelines;
+  readonly memories: Memories;
   readonly quotas: Pick<Quotas, 'points' | 'toTell'>;
 }
 
@@ -125,7 +125,7 @@ export class Machines {
   }
 
   async #startMachine(config: MachineConfig, engines: MachineEngines): Promise<void> {
-    const { outbox, clock, clockQuality, config: current, rules } = this.#options;
+    const { outbox, clock, clockQuality, config: current, rules, memories } = this.#options;
     const { id: machine, labels } = config;
     const { tenant, id: gateway, site, dataDir } = current().gateway;
     const log = this.#options.log.child({ machine });
@@ -151,6 +151,8 @@ export class Machines {
       engines,
       channelsOf: (rule) => rules().channelsOf(rule),
       source: { tenant, gateway, site, labels },
+      latest: memories.of(machine).latest,
+      lost: (gap) => memories.gap(machine, gap),
       toTell: this.#options.quotas.toTell,
       stored: this.#options.quotas.points,
       observed: (observation) => this.#observed(machine, observation),
@@ -172,7 +174,7 @@ export class Machines {
   }
 
   #observed(machine: string, observation: Observation): void {
-    if (observation.signal === 'state') this.#options.timelines.observe(machine, observation);
+    this.#options.memories.observe(machine, observation);
     this.#share(machine, observation);
   }
 

@@ -9,7 +9,7 @@ import type { GatewayClock } from '../gateway-clock.ts';
 import { HostWatch } from '../health/host.ts';
 import type { ServiceManager } from '../health/service-manager.ts';
 import { VitalSigns } from '../health/vital-signs.ts';
-import { Timelines } from '../history/timelines.ts';
+import { Memories } from '../history/memories.ts';
 import type { Log } from '../log.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { Machines } from './machines.ts';
@@ -23,7 +23,7 @@ import { View } from './view.ts';
 export interface Parts {
   readonly outbox: LocalOutbox;
   readonly machines: Machines;
-  readonly timelines: Timelines;
+  readonly memories: Memories;
   readonly quotas: Quotas;
   readonly vitalSigns: VitalSigns;
   readonly view: View;
@@ -61,8 +61,9 @@ export async function buildParts(outbox: LocalOutbox, surroundings: Surroundings
     crossed: ({ code, message, quota, used, limit }) =>
       machines.tell({ type: 'notice', t: clock.now(), code, message, detail: { quota, used, limit } }),
   });
-  const timelines = new Timelines(dataDir, (id) => machines.heldUntil(id), log);
-  const machines: Machines = new Machines({ ...surroundings, outbox, timelines, quotas });
+  const heldUntil = (id: string) => machines.heldUntil(id);
+  const memories = new Memories({ dataDir, outbox, steady: clock.steady, heldUntil, log });
+  const machines: Machines = new Machines({ ...surroundings, outbox, memories, quotas });
   const host = new HostWatch({ dataDir, clock });
   const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));
   const supervision = new Supervision({
@@ -73,7 +74,7 @@ export async function buildParts(outbox: LocalOutbox, surroundings: Surroundings
     },
   });
   const view = new View({
-    ...{ ...surroundings, clock: surroundings.clockQuality, outbox, vitalSigns, machines, timelines },
+    ...{ ...surroundings, clock: surroundings.clockQuality, outbox, vitalSigns, machines, memories },
     health: () => supervision.judgement,
     restarts: () => supervision.restarts,
     host: () => host.figures,
@@ -88,5 +89,5 @@ export async function buildParts(outbox: LocalOutbox, surroundings: Surroundings
     void audit.add({ what: 'command', who: 'control socket', detail });
   const commands = gatewayCommands({ view, forwarder, commanded });
   const surface = new Surface({ dataDir, commands, view, log });
-  return { outbox, machines, timelines, quotas, vitalSigns, view, surface, supervision, audit };
+  return { outbox, machines, memories, quotas, vitalSigns, view, surface, supervision, audit };
 }

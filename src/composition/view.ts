@@ -6,7 +6,7 @@ import type { Judgement } from '../health/judgement.ts';
 import type { QuotaUse } from '../health/quota.ts';
 import type { VitalSigns } from '../health/vital-signs.ts';
 import { readHistory } from '../history/history.ts';
-import type { Timelines } from '../history/timelines.ts';
+import type { Memories } from '../history/memories.ts';
 import type { ApiHistory, ApiMachineDetail, ApiSignal, ApiState, ApiTimeline } from '../http/api.ts';
 import type { GatewayCounters, GatewayView, HistoryRequest } from '../http/view.ts';
 import type { LocalHistory } from '../outbox/local.ts';
@@ -23,7 +23,7 @@ export interface ViewParts {
   /** undefined: it is being replaced. */
   readonly forwarder: () => Forwarder | undefined;
   readonly machines: Machines;
-  readonly timelines: Timelines;
+  readonly memories: Memories;
   readonly health: () => Judgement;
   readonly restarts: () => GatewayCounters['watchdog'];
   readonly host: () => HostFigures | null;
@@ -89,7 +89,7 @@ export class View implements GatewayView {
   }
 
   async timeline(machine: string, from: number, to: number): Promise<ApiTimeline> {
-    return { from, to, segments: this.#parts.timelines.between(machine, from, to) };
+    return { from, to, segments: this.#parts.memories.timeline(machine, from, to) };
   }
 
   acknowledge(machine: string, rule: string, by: string): boolean {

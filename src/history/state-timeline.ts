@@ -42,13 +42,21 @@ export class StateTimeline {
     return this.#held(heldUntil).map((segment) => ({ ...segment }));
   }
 
-  /** Of a new timeline only: what comes is not joined to what was. Passes over what is none. */
-  restore(snapshot: Value | undefined): void {
+  /** What happened since then is not known (null: since the last observation): the last state ends there. */
+  interrupt(from: number | null): void {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && from !== null) last.to = Math.max(last.from, Math.min(last.to, from));
+    this.#isOpen = false;
+  }
+
+  /** Of a new timeline only. Passes over what is none. */
+  restore(snapshot: unknown): void {
     const segments = Array.isArray(snapshot) ? (snapshot as readonly Partial<Segment>[]) : [];
     for (const { from, to, state } of segments) {
       const isSound = Number.isFinite(from) && Number.isFinite(to) && (state === null || typeof state === 'string');
       if (isSound) this.#segments.push({ from: from as number, to: to as number, state: state as string | null });
     }
+    this.#isOpen = this.#segments.length > 0;
   }
 
   #held(until: number | undefined): readonly Segment[] {

@@ -1,5 +1,5 @@
+import type { LatestValue } from '../history/latest.ts';
 import type { Observation, Quality, Value } from '../observation.ts';
-import type { LatestValue } from './latest.ts';
 
 /** A batch in the making has its size bounded so that any broker takes it: AWS IoT Core accepts 128 KiB a message. */
 export const MAX_OBSERVATIONS = 2000;

@@ -1,14 +1,14 @@
 import { untilAborted } from '../abort.ts';
 import type { Clock, ClockQuality, StampClock } from '../clock.ts';
+import { type LatestValue, LatestValues } from '../history/latest.ts';
 import type { Log } from '../log.ts';
-import type { Cursor, MachineEvent, Observation, Reading } from '../observation.ts';
+import type { Cursor, Gap, MachineEvent, Observation, Reading } from '../observation.ts';
 import type { NewNotice } from '../outbox/local.ts';
 import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
 import type { Derived } from './engines.ts';
 import { MachineFigures } from './figures.ts';
-import { type LatestValue, LatestValues } from './latest.ts';
 import type { MachineEngines } from './no-engines.ts';
 import { type Transition, UNPUBLISHED } from './rules/rule.ts';
 
@@ -39,6 +39,10 @@ export interface MachinePipelineOptions {
   readonly source: AlertSource;
   /** What another machine's rules may want to know. */
   readonly observed: (observation: Observation) => void;
+  /** Takes the last values; default: its own. */
+  readonly latest?: LatestValues;
+  /** Something was lost. */
+  readonly lost?: (gap: Gap) => void;
   /** What people are told of a step of an alert, if anything; default: all of it. */
   readonly toTell?: (transition: Transition) => Transition | undefined;
   /** So many observations were handed over to be stored. */
@@ -57,7 +61,7 @@ export class MachinePipeline {
   readonly #local = new TelemetryBatcher();
   readonly #units = new Map<string, string>();
   readonly #unitOf = (signal: string) => this.#units.get(signal);
-  readonly #latest = new LatestValues();
+  readonly #latest: LatestValues;
   /** What was counted since it was made. */
   readonly figures: MachineFigures;
   #events: MachineEvent[] = [];
@@ -76,6 +80,7 @@ export class MachinePipeline {
 
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
+    this.#latest = options.latest ?? new LatestValues();
     this.figures = new MachineFigures(options.clock.now());
   }
 
@@ -209,6 +214,7 @@ export class MachinePipeline {
   /** Events of different clocks make different batches. */
   #note(event: MachineEvent, origin: number | undefined): void {
     this.figures.event(event);
+    if (event.type === 'gap') this.#options.lost?.(event);
     if (origin !== this.#eventOrigin) this.#sealEvents();
     this.#eventOrigin = origin;
     if (event.type !== 'machine') {

@@ -55,20 +55,26 @@ t.test('what comes late is passed over', async (t) => {
   ]);
 });
 
-t.test('after a restart the time in which nobody looked is unknown', async (t) => {
+t.test('after a restart a state goes on, unless something was lost meanwhile', async (t) => {
   const before = new StateTimeline();
   before.observe(10, 'idle');
   before.observe(20, 'running');
+  const kept = before.snapshot(25);
   const after = new StateTimeline();
-  after.restore(before.snapshot(25));
-  t.same(after.between(0, 100, 100), [
+  after.restore(kept);
+  after.observe(80, 'idle');
+  t.same(after.between(0, 100, 90), [
     { from: 10, to: 20, state: 'idle' },
-    { from: 20, to: 25, state: 'running' },
+    { from: 20, to: 80, state: 'running' },
+    { from: 80, to: 90, state: 'idle' },
   ]);
-  after.observe(80, 'running');
-  after.observe(90, 'running');
-  t.same(after.between(21, 100, undefined), [
-    { from: 21, to: 25, state: 'running' },
+  const lossy = new StateTimeline();
+  lossy.restore(kept);
+  lossy.interrupt(24);
+  lossy.observe(80, 'running');
+  t.same(lossy.between(15, 100, 90), [
+    { from: 15, to: 20, state: 'idle' },
+    { from: 20, to: 24, state: 'running' },
     { from: 80, to: 90, state: 'running' },
   ]);
 });

@@ -2,6 +2,7 @@ import type { Quality, Value } from '../observation.ts';
 
 /** Signals of one machine that are remembered at most: names can be as many as a machine makes up. */
 const MAX_SIGNALS = 20_000;
+const QUALITIES: readonly unknown[] = ['good', 'uncertain', 'bad'] satisfies Quality[];
 
 /** The last value of a signal. */
 export interface LatestValue {
@@ -37,8 +38,19 @@ export class LatestValues {
   all(): LatestValue[] {
     return [...this.#values.values()];
   }
+
+  /** Takes what `all` gave before a restart, as JSON has it. Passes over what is none. */
+  restore(values: unknown): void {
+    if (Array.isArray(values)) this.take(values.filter(isValue));
+  }
 }
 
 function isSame(a: LatestValue, b: LatestValue): boolean {
   return a.t === b.t && a.v === b.v && a.q === b.q;
+}
+
+function isValue(value: Partial<LatestValue> | null): value is LatestValue {
+  return (
+    typeof value?.name === 'string' && Number.isFinite(value.t) && value.v !== undefined && QUALITIES.includes(value.q)
+  );
 }
