@@ -16,7 +16,7 @@ import type { Machines } from './machines.ts';
 
 /** How often stages are looked at, and the main thread gives its sign of life. */
 const LOOK_MS = 1000;
-/** Too much memory for so long is no passing peak. */
+/** Too much memory for so long is no passing peak; or for as long as the watchdog waits, where that is less. */
 const MEMORY_PATIENCE_MS = 15_000;
 /** The record of why a process ends may take so long: the disk may be the reason. */
 const RECORD_MS = 500;
@@ -182,17 +182,17 @@ export class Supervision implements AsyncDisposable {
       ...{ stage: 'uplink', limit, isVital: true, stalledFor: uplink, restart: restartUplink },
       message: `the uplink has made no progress for ${seconds(uplink)} longer than it may`,
     };
-    yield this.#memory(maxMemory);
+    yield this.#memory(maxMemory, Math.min(limit, MEMORY_PATIENCE_MS));
     for (const machine of machines.running()) yield* this.#stagesOf(machine, limit);
   }
 
-  #memory(maxMemory: number): Stage {
+  #memory(maxMemory: number, limit: number): Stage {
     const rss = process.memoryUsage.rss();
     if (rss <= maxMemory) this.#tooMuchSince = undefined;
     else this.#tooMuchSince ??= performance.now();
     const since = this.#tooMuchSince;
     return {
-      ...{ stage: 'memory', limit: MEMORY_PATIENCE_MS, isVital: true },
+      ...{ stage: 'memory', limit, isVital: true },
       stalledFor: since === undefined ? 0 : performance.now() - since,
       message: `the process takes ${mebibytes(rss)} of memory, more than gateway.maxMemory (${mebibytes(maxMemory)})`,
     };

@@ -88,8 +88,10 @@ class Site implements AsyncDisposable {
     return site;
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#child?.kill(name);
+  /** Has the part that hangs hang. */
+  async wedge(): Promise<void> {
+    this.#child?.kill('SIGUSR2');
+    await until('it hangs', () => this.lines.some(({ msg }) => msg === 'wedged'));
   }
 
   async health(): Promise<{ status: number; body: Judgement }> {
@@ -139,7 +141,7 @@ const options = { skip: noMosquitto, timeout: 120_000 };
 t.test('a frozen event loop is found by the thread of the outbox, and nothing is lost', options, async (t) => {
   await using site = await Site.open(t.testdir(), { WEDGE: 'loop' });
   const begun = performance.now();
-  site.signal('SIGUSR2');
+  await site.wedge();
   await until('the process is started again', () => site.starts === 2, RECOVERY_MS);
   const found = performance.now() - begun;
   t.comment(`found after ${(found / 1000).toFixed(1)} s`);
@@ -169,7 +171,7 @@ t.test(
 
 t.test('an uplink that wedges is replaced in the running process, and nothing is lost', options, async (t) => {
   await using site = await Site.open(t.testdir(), { WEDGE: 'uplink' });
-  site.signal('SIGUSR2');
+  await site.wedge();
   await site.broker.stop('SIGKILL');
   await site.broker.start();
   await until('it is replaced', () => site.lines.some(({ stage }) => stage === 'uplink'), RECOVERY_MS);

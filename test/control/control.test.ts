@@ -49,6 +49,13 @@ t.test('what is refused or unknown is one sentence, and a bug is logged', async 
   await line(/^error: the control socket/);
 });
 
+t.test('a gateway that hangs is said to', async (t) => {
+  const dataDir = t.testdir();
+  await listening(t, dataDir);
+  const asking = ask(dataDir, { command: 'forever' }, undefined, 50);
+  await t.rejects(asking, { of: 'us', message: 'the gateway has said nothing for 0.05 s: it hangs' });
+});
+
 t.test('no gateway, or one that has ended, is said', async (t) => {
   const dataDir = t.testdir();
   await t.rejects(ask(dataDir, { command: 'double' }), { of: 'config', message: /no gateway runs/, hint: /start it/ });

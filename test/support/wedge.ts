@@ -27,4 +27,8 @@ const WEDGES: Readonly<Record<string, () => void>> = {
   },
 };
 
-process.on('SIGUSR2', () => WEDGES[process.env['WEDGE'] ?? '']?.());
+process.on('SIGUSR2', () => {
+  // A line as the log has them: the test goes on once it is there.
+  process.stdout.write(`${JSON.stringify({ level: 0, msg: 'wedged' })}\n`);
+  WEDGES[process.env['WEDGE'] ?? '']?.();
+});
