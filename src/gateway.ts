@@ -27,6 +27,8 @@ const STOP_NOTIFIER_MS = 200;
 const STOP_OUTBOX_MS = 500;
 const STOP_SURFACE_MS = 500;
 const STOP_FILES_MS = 300;
+/** A reload that is under way is waited for so long: what it waits for may hang. */
+const STOP_TURN_MS = 3000;
 /** How soon what depends on time alone (an alert's duration, a signal's age) is noticed. */
 const ADVANCE_MS = 250;
 
@@ -66,6 +68,7 @@ export class Gateway {
   #advanceTimer: NodeJS.Timeout | undefined;
   #isReady = false;
   #isHung = false;
+  #endedBy: 'signal' | 'watchdog' = 'signal';
   /** Rejects when a part ends that should not. */
   readonly #broken = Promise.withResolvers<never>();
   /** The start, reloads and the stop take turns. */
@@ -90,7 +93,10 @@ export class Gateway {
     } finally {
       clearInterval(this.#flushTimer);
       clearInterval(this.#advanceTimer);
-      await this.#inTurn(() => this.#stop());
+      await within(STOP_TURN_MS, this.#turn);
+      const stopped = this.#stop();
+      this.#turn = stopped.catch(() => undefined);
+      await stopped;
     }
   }
 
@@ -157,6 +163,7 @@ export class Gateway {
       restartUplink: () => void this.#restartUplink(),
       end: (message, isHung) => {
         this.#isHung = isHung;
+        this.#endedBy = 'watchdog';
         this.#broken.reject(new Fault('us', message, { hint: 'the service manager starts the gateway again' }));
       },
     });
@@ -292,12 +299,14 @@ export class Gateway {
     await supervision[Symbol.asyncDispose]();
     vitalSigns[Symbol.dispose]();
     await within(STOP_SURFACE_MS, surface[Symbol.asyncDispose]());
-    const noted = audit.add({ what: 'stop', who: this.#isHung ? 'watchdog' : 'signal' });
+    const noted = audit.add({ what: 'stop', who: this.#endedBy });
     await within(STOP_FILES_MS, Promise.all([memories.close(), quotas.close(), noted]));
     const drained = await machines.stop();
     await this.#stopUplink();
     await end(this.#notifier, STOP_NOTIFIER_MS);
     const closed = await within(STOP_OUTBOX_MS, outbox.close());
+    // Its thread cannot be ended while the disk does not answer, and `exit` would wait for it.
+    this.#isHung ||= !closed;
     if (!drained || !closed) {
       throw new Fault('disk', 'the disk did not take what was read in time: it is read again from the machines', {
         hint: 'look at the card or disk (dmesg, smartctl)',

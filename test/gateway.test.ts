@@ -96,3 +96,45 @@ t.test('a driver that cannot be loaded, or made, costs its own machines only', a
   await run;
   t.match(lines, [/no such library\. Trying again/, /no such port\. Trying again/]);
 });
+
+t.test('a stop does not wait for a reload that hangs', async (t) => {
+  const loaded = loadGood(t.testdir(), MINIMAL);
+  const machine = (id: string) => ({ id, driver: id, labels: {} });
+  const config: Config = {
+    ...loaded,
+    gateway: { ...loaded.gateway, dataDir: join(t.testdir(), 'data') },
+    machines: [machine('well')],
+    uplink: { ...loaded.uplink, url: `mqtt://127.0.0.1:${await freePort()}` },
+  };
+  const { settings } = mtconnect;
+  const [reads, hangs] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const drivers: Record<string, DriverModule> = {
+    well: {
+      settings,
+      load: async () => () => ({
+        // biome-ignore lint/correctness/useYield: a machine without news
+        async *observe(_from, signal) {
+          reads.resolve();
+          await aborted(signal);
+          throw signal.reason;
+        },
+      }),
+    },
+    hangs: {
+      settings,
+      load: () => {
+        hangs.resolve();
+        return new Promise(() => undefined);
+      },
+    },
+  };
+  const stop = new AbortController();
+  const gateway = new Gateway({ config, drivers, version: '0', log: pino({ level: 'silent' }) });
+  const run = gateway.run(stop.signal);
+  await reads.promise;
+  void gateway.reload({ config: { ...config, machines: [machine('well'), machine('hangs')] }, drivers });
+  await hangs.promise;
+  stop.abort();
+  await run;
+  t.notOk(gateway.isHung);
+});
