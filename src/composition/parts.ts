@@ -62,7 +62,7 @@ export async function buildParts(outbox: LocalOutbox, surroundings: Surroundings
       machines.tell({ type: 'notice', t: clock.now(), code, message, detail: { quota, used, limit } }),
   });
   const heldUntil = (id: string) => machines.heldUntil(id);
-  const memories = new Memories({ dataDir, outbox, steady: clock.steady, heldUntil, log });
+  const memories = new Memories({ dataDir, outbox, clock, steady: clock.steady, heldUntil, log });
   const machines: Machines = new Machines({ ...surroundings, outbox, memories, quotas });
   const host = new HostWatch({ dataDir, clock });
   const vitalSigns = new VitalSigns(outbox, (error) => log.debug(`the buffer cannot be read: ${explain(error)}`));

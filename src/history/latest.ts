@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.ts';
 import type { Quality, Value } from '../observation.ts';
 
 /** Signals of one machine that are remembered at most: names can be as many as a machine makes up. */
@@ -17,12 +18,19 @@ export interface LatestValue {
 /** The last value of each signal of a machine. A value keeps its object until another comes, so that what changed is seen by identity. */
 export class LatestValues {
   readonly #values = new Map<string, LatestValue>();
+  readonly #clock: Clock;
 
-  /** One that is older than what is known is passed over. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** One that is older than what is known is passed over, unless what is known is of the future: then a clock was wrong. */
   take(values: Iterable<LatestValue>): void {
+    const now = this.#clock.now();
     for (const value of values) {
       const known = this.#values.get(value.name);
-      if (known === undefined ? this.#values.size >= MAX_SIGNALS : known.t > value.t || isSame(known, value)) continue;
+      const isOld = known !== undefined && value.t < known.t && known.t <= now;
+      if (known === undefined ? this.#values.size >= MAX_SIGNALS : isOld || isSame(known, value)) continue;
       this.#values.set(value.name, value);
     }
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 import { codeOf, explain } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Gap, Observation, Quality, Value } from '../observation.ts';
@@ -33,8 +34,10 @@ interface Kept {
 export interface MemoriesOptions {
   readonly dataDir: string;
   readonly outbox: LocalHistory;
+  /** The wall clock. */
+  readonly clock: Clock;
   /** Of the outbox: never set back. */
-  readonly steady: { now(): number };
+  readonly steady: Clock;
   /** Until when a machine is known to be in its last state, since it was read then; undefined: it is not. */
   readonly heldUntil: (machine: string) => number | undefined;
   readonly log: Log;
@@ -74,7 +77,11 @@ export class Memories {
   }
 
   of(machine: string): Memory {
-    const known = this.#machines.get(machine) ?? { latest: new LatestValues(), timeline: new StateTimeline() };
+    const { clock } = this.#options;
+    const known = this.#machines.get(machine) ?? {
+      latest: new LatestValues(clock),
+      timeline: new StateTimeline(clock),
+    };
     this.#machines.set(machine, known);
     return known;
   }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.ts';
 import type { Value } from '../observation.ts';
 
 /** How far back a timeline goes, and how many stretches it has at most. */
@@ -17,18 +18,33 @@ export class StateTimeline {
   #segments: { from: number; to: number; state: string | null }[] = [];
   /** Whether the last segment goes on until something else is observed. */
   #isOpen = false;
+  readonly #clock: Clock;
 
-  /** The state at a time. One that is older than what is known is passed over. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** The state at a time. One that is older than what is known is passed over, unless what is known is of the future. */
   observe(t: number, value: Value): void {
     const state = typeof value === 'string' ? value : null;
+    const now = this.#clock.now();
+    const end = this.#segments.at(-1)?.to ?? t;
+    if (t < end && end <= now) return;
+    if (t < end) this.#forget(t);
     const last = this.#segments.at(-1);
-    if (last !== undefined && t < last.to) return;
     if (last !== undefined && this.#isOpen) last.to = t;
     if (this.#isOpen && last?.state === state) return;
     this.#isOpen = true;
     this.#segments.push({ from: t, to: t, state });
-    while (this.#segments.length > MAX_SEGMENTS || (this.#segments[0]?.to ?? t) < t - TIMELINE_MS)
-      this.#segments.shift();
+    const oldest = Math.min(t, now) - TIMELINE_MS;
+    while (this.#segments.length > MAX_SEGMENTS || (this.#segments[0]?.to ?? t) < oldest) this.#segments.shift();
+  }
+
+  /** What was told of later: a clock was wrong. */
+  #forget(after: number): void {
+    this.#segments = this.#segments.filter(({ from }) => from < after);
+    const last = this.#segments.at(-1);
+    if (last !== undefined) last.to = Math.min(last.to, after);
   }
 
   /** @param heldUntil the machine was in its last state until then, at least */

@@ -22,7 +22,7 @@ t.test('what was known is known again, with what was stored since it was written
   const open = () => openOutbox({ dataDir, budget: ROOMY, log, clock });
   const heldUntil = () => clock.time;
   let outbox = await open();
-  const before = new Memories({ dataDir, outbox, steady: clock, heldUntil, log });
+  const before = new Memories({ dataDir, outbox, clock, steady: clock, heldUntil, log });
   await before.open(['mill']);
   await outbox.append({ batches: [batch(T0, { state: 'idle', program: 'O1' })] });
   before.of('mill').latest.take([
@@ -39,7 +39,7 @@ t.test('what was known is known again, with what was stored since it was written
   clock.time = T0 + 60_000;
   outbox = await open();
   t.teardown(() => outbox.close());
-  const after = new Memories({ dataDir, outbox, steady: clock, heldUntil, log });
+  const after = new Memories({ dataDir, outbox, clock, steady: clock, heldUntil, log });
   await after.open(['mill', 'saw']);
   t.match(after.of('mill').latest.get('state'), { v: 'running', t: T0 + 2000 });
   t.match(after.of('mill').latest.get('program'), { v: 'O1', t: T0 });
@@ -62,7 +62,7 @@ t.test('a file that is damaged, or that cannot be written, costs nothing else', 
     '[]',
   ]) {
     writeFileSync(join(dataDir, 'memory.json'), text);
-    const memories = new Memories({ dataDir, outbox, steady: clock, heldUntil: () => undefined, log });
+    const memories = new Memories({ dataDir, outbox, clock, steady: clock, heldUntil: () => undefined, log });
     await memories.open(['mill']);
     t.same(memories.of('mill').latest.all(), [], text);
     await memories.close();
@@ -70,6 +70,7 @@ t.test('a file that is damaged, or that cannot be written, costs nothing else', 
   const nowhere = new Memories({
     dataDir: join(dataDir, 'gone'),
     outbox,
+    clock,
     steady: clock,
     heldUntil: () => undefined,
     log,

@@ -100,3 +100,19 @@ t.test('it keeps a day, and five thousand stretches', async (t) => {
   for (let i = 0; i < 12_000; i++) timeline.observe(TIMELINE_MS + 4000 + i, i % 2 === 0 ? 'idle' : 'running');
   t.ok(timeline.between(...ALL).length <= 5000);
 });
+
+t.test('what was told of the future, by a clock that was wrong, ends where the present is told', async (t) => {
+  const clock = { now: () => 1000 };
+  const timeline = new StateTimeline(clock);
+  timeline.observe(10, 'idle');
+  timeline.observe(20, 'running');
+  timeline.observe(2 * TIMELINE_MS, 'idle');
+  timeline.observe(2 * TIMELINE_MS + 10, 'running');
+  timeline.observe(100, 'running');
+  timeline.observe(90, 'idle');
+  timeline.observe(110, 'idle');
+  t.same(timeline.between(...ALL), [
+    { from: 10, to: 20, state: 'idle' },
+    { from: 20, to: 110, state: 'running' },
+  ]);
+});
