@@ -1,0 +1,162 @@
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { pino } from 'pino';
+import { systemClock } from '../src/clock.ts';
+import { encodeBatch, type Message } from '../src/forwarder/envelope.ts';
+import { Forwarder } from '../src/forwarder/forwarder.ts';
+import { openOutbox } from '../src/outbox/client.ts';
+import type { LocalOutbox } from '../src/outbox/local.ts';
+import type { NewBatch, StoredBatch } from '../src/outbox/outbox.ts';
+import { IDENTITY, uplinkConfig } from '../test/support/forwarding.ts';
+import { startBroker } from './measure/broker.ts';
+import { bodiesOf } from './measure/data.ts';
+import { compared, type Pair, type Run, type Section } from './measure/figures.ts';
+
+const OBSERVATIONS = { guard: 300_000, short: 500_000, long: 5_000_000 };
+const A_BATCH = 1000;
+const MACHINES = 10;
+/** Different bodies; each is used over and over. */
+const BODIES = 16;
+const DATA = { observations: BODIES * A_BATCH, reading: A_BATCH, signals: 20, everyMs: 100, seed: 1 };
+const APPENDED_AT_ONCE = 100;
+/** The gateway's default. */
+const WINDOW = 64;
+/** How old the backlog is. */
+const AGE_MS = 3_600_000;
+const BUDGET = { maxBytes: 8e9, maxAge: 1e12 };
+const LOG = pino({ level: 'silent' });
+
+const COMPRESSIONS = ['none', 'zstd'] as const;
+type Compression = (typeof COMPRESSIONS)[number];
+
+/** (b) A backlog in the outbox → acknowledged by Mosquitto and marked as delivered. */
+export async function drain({ scale, repeats, folder }: Run): Promise<Section> {
+  await using broker = await startBroker(folder);
+  const observations = OBSERVATIONS[scale];
+  const full = join(folder, 'full');
+  const stored = await fill(full, observations / A_BATCH);
+  const figures = [];
+  for (const compression of scale === 'guard' ? (['none'] as const) : COMPRESSIONS) {
+    const messages = stored.map((batch) => encodeBatch(batch, SENDER, compression, true));
+    const pairs: Pair[] = [];
+    // The first turn warms up.
+    for (let i = 0; i <= repeats; i++) {
+      const ours = await sendBacklog(full, join(folder, 'copy'), broker.url, compression, stored.length);
+      const bare = await publishAll(broker.url, messages);
+      if (i > 0) pairs.push({ value: observations / ours, limit: observations / bare });
+    }
+    const target = { text: '≥ 50 % of the limit, ≥ 2,000,000/s', ratioAtLeast: 0.5, atLeast: 2e6 };
+    figures.push(compared(`compression ${compression}`, 'observations/s', 'bare mqtt.js', pairs, target));
+  }
+  return {
+    title: 'Drain: a backlog → acknowledged and marked as delivered',
+    method: `${observations.toLocaleString('en')} observations of ${MACHINES} machines in batches of ${A_BATCH}, an hour old, by the forwarder in this process to Mosquitto, window ${WINDOW}, MQTT 5, from the standing link to the last mark on the disk. The limit is mqtt.js with the same finished messages (topic, payload, properties) and the same window.`,
+    figures,
+  };
+}
+
+const SENDER = { tenant: IDENTITY.tenant, gateway: IDENTITY.id };
+
+/** Makes the backlog; resolves with it. */
+async function fill(dataDir: string, batches: number): Promise<StoredBatch[]> {
+  const begun = Date.now() - AGE_MS;
+  const outbox = await openOutbox({ dataDir, budget: BUDGET, log: LOG, clock: { now: () => begun } });
+  const bodies = bodiesOf(DATA);
+  const all = Array.from(
+    { length: batches },
+    (_, i): NewBatch => ({
+      ...{ machine: `m${i % MACHINES}`, kind: 'telemetry', lane: 'live', clock: 'synced' },
+      ...{ t0: begun + i, count: A_BATCH, body: bodies[i % BODIES] as string },
+    }),
+  );
+  for (let at = 0; at < batches; at += APPENDED_AT_ONCE) {
+    await outbox.append({ batches: all.slice(at, at + APPENDED_AT_ONCE) });
+  }
+  const stored = await outbox.claim({ lane: 'live', after: 0, limit: batches, maxBytes: Number.MAX_SAFE_INTEGER });
+  await outbox.close();
+  return stored;
+}
+
+/** Seconds until everything is acknowledged and marked. */
+async function sendBacklog(full: string, dataDir: string, url: string, compression: Compression, batches: number) {
+  rmSync(dataDir, { recursive: true, force: true });
+  cpSync(full, dataDir, { recursive: true });
+  const outbox = await openOutbox({ dataDir, budget: BUDGET, log: LOG, clock: systemClock });
+  const { watched, took } = watch(outbox, batches);
+  const uplink = uplinkConfig(url, { version: '5', window: WINDOW, compression, ackTimeout: 20_000 });
+  const forwarder = new Forwarder({
+    ...{ outbox: watched, uplink, identity: IDENTITY, version: '0.0.0', log: LOG, clock: systemClock },
+  });
+  const stop = new AbortController();
+  const running = forwarder.run(stop.signal);
+  const seconds = await took;
+  stop.abort();
+  await running;
+  await outbox.close();
+  return seconds;
+}
+
+/** An outbox that tells how long it took from the forwarder's first question, on a standing link, to the last mark. */
+function watch(outbox: LocalOutbox, batches: number): { watched: LocalOutbox; took: Promise<number> } {
+  const done = Promise.withResolvers<number>();
+  let from = 0;
+  let marked = 0;
+  const changed: Pick<LocalOutbox, 'boundary' | 'settle'> = {
+    boundary(before) {
+      from ||= performance.now();
+      return outbox.boundary(before);
+    },
+    async settle(ids) {
+      await outbox.settle(ids);
+      marked += ids.length;
+      if (marked === batches) done.resolve((performance.now() - from) / 1000);
+    },
+  };
+  const watched = new Proxy(outbox, {
+    get(target, key) {
+      if (key === 'boundary' || key === 'settle') return changed[key];
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { watched, took: done.promise };
+}
+
+/** Seconds that bare mqtt.js takes from the first publish to the last PUBACK. */
+async function publishAll(url: string, messages: readonly Message[]): Promise<number> {
+  const client = await connectAsync(url, { protocolVersion: 5 });
+  const from = performance.now();
+  await inWindow(client, messages);
+  const seconds = (performance.now() - from) / 1000;
+  await client.endAsync();
+  return seconds;
+}
+
+function inWindow(client: MqttClient, messages: readonly Message[]): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let next = 0;
+  let acknowledged = 0;
+  const publish = () => {
+    const message = messages[next];
+    if (message === undefined) return;
+    next += 1;
+    const { topic, payload, properties } = message;
+    const { contentType, userProperties } = properties;
+    client.publish(
+      topic,
+      payload,
+      { qos: 1, properties: { contentType, userProperties: { ...userProperties } } },
+      told,
+    );
+  };
+  const told = (error?: Error | null) => {
+    if (error) return reject(error);
+    acknowledged += 1;
+    if (acknowledged === messages.length) resolve();
+    else publish();
+  };
+  for (let i = 0; i < WINDOW; i++) publish();
+  return promise;
+}
