@@ -100,13 +100,14 @@ export class Supervision implements AsyncDisposable {
 
   /** How often each stage was restarted since the start. */
   get restarts(): readonly { readonly stage: string; readonly restarts: number }[] {
-    const byStage = Map.groupBy(this.#stages, ({ stage }) => stage);
-    return [...byStage].map(([stage, all]) => ({ stage, restarts: all.reduce((sum, one) => sum + one.restarts, 0) }));
+    return this.#watchdog.restarts;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     clearInterval(this.#beatTimer);
+    // A stop may take longer than the shortest limit, and is no freeze.
+    Atomics.store(this.#beats, 0, 0);
     this.#stop.abort();
     await within(RECORD_MS, this.#manager.stopping());
   }
@@ -200,12 +201,15 @@ export class Supervision implements AsyncDisposable {
 
   *#stagesOf({ config, pipeline, supervisor }: RunningMachine, limit: number): Generator<Stage> {
     const { pulse, patience } = supervisor;
+    const isHeldUp = pipeline.isHeldUp || this.#options.outbox.isRefused;
+    // Many wait at once: once there is room, each has its whole time.
+    if (isHeldUp && pulse.doing === 'handing-over') pulse.turnTo('handing-over');
     const silence = pulse.silence(performance.now());
     const machine = config.id;
     if (pulse.doing === 'handing-over') {
       yield {
         ...{ stage: 'pipeline', machine, limit, isVital: true },
-        stalledFor: pipeline.isHeldUp || this.#options.outbox.isRefused ? null : silence,
+        stalledFor: isHeldUp ? null : silence,
         message: `${machine}: what was read has not been taken for ${seconds(silence)}`,
       };
       return;

@@ -26,6 +26,7 @@ export interface Stage {
 }
 
 interface Known {
+  readonly stage: string;
   restarts: number;
   /** In a row. */
   tries: number;
@@ -65,10 +66,21 @@ export class Watchdog {
     return { stages: healths, remedies };
   }
 
+  /** How often each stage was restarted, those too that are not looked at now. */
+  get restarts(): { readonly stage: string; readonly restarts: number }[] {
+    const byStage = Map.groupBy(this.#known.values(), ({ stage }) => stage);
+    return [...byStage].map(([stage, all]) => ({ stage, restarts: all.reduce((sum, one) => sum + one.restarts, 0) }));
+  }
+
   #judge(stage: Stage, now: number, remedies: Remedy[]): StageHealth {
     const { stalledFor, limit, machine } = stage;
     const key = `${stage.stage} ${machine ?? ''}`;
-    const known = this.#known.get(key) ?? { restarts: 0, tries: 0, triedAt: Number.NEGATIVE_INFINITY };
+    const known = this.#known.get(key) ?? {
+      stage: stage.stage,
+      restarts: 0,
+      tries: 0,
+      triedAt: Number.NEGATIVE_INFINITY,
+    };
     this.#known.set(key, known);
     const isStalled = stalledFor !== null && stalledFor >= limit;
     const health = (state: StageHealth['state']): StageHealth => ({

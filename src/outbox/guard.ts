@@ -25,7 +25,7 @@ export function guard({ beat, limit, dataDir }: Watched): void {
     const now = Atomics.load(beats, 0);
     missed = now === last ? missed + LOOK_MS : 0;
     last = now;
-    // Before the first beat the gateway is still starting.
+    // Before the first beat the gateway is still starting; 0 again: it stops in order.
     if (now === 0 || missed < limit) return;
     try {
       const message = `the event loop has stood still for ${Math.round(missed / 1000)} s`;
