@@ -99,10 +99,10 @@ export class Uplink {
 
   /** Milliseconds that it has been in its state beyond what that may take; 0 while it is connected. */
   get overdue(): number {
-    const { connectTimeout } = this.#options.config;
+    const { connectTimeout, ackTimeout } = this.#options.config;
     const { state } = this.#status;
-    // Two versions of the protocol may be tried.
-    const allowed = state === 'connecting' ? 2 * connectTimeout : this.#delay;
+    // Two versions of the protocol may be tried, and then the broker has to take the birth.
+    const allowed = state === 'connecting' ? 2 * connectTimeout + ackTimeout : this.#delay;
     return state === 'connected' ? 0 : Math.max(0, performance.now() - this.#enteredAt - allowed);
   }
 

@@ -350,3 +350,16 @@ t.test('at a stop, waits for the acknowledgements of what is in flight and settl
   t.equal(outbox.rows.filter(({ delivered }) => delivered).length, 16);
   t.match(statuses(broker).at(-1), { status: 'offline', reason: 'stopped' });
 });
+
+t.test('a broker that takes its time for the status message is no stall of ours', async (t) => {
+  await using broker = await startRawBroker({ publish: () => undefined });
+  const config = uplinkConfig(`mqtt://127.0.0.1:${broker.port}`, { connectTimeout: 100, ackTimeout: 600 });
+  const { forwarder, line } = startForwarder(t, new MemoryOutbox(), config);
+  let most = 0;
+  const looks = setInterval(() => {
+    most = Math.max(most, forwarder.stalledFor ?? 0);
+  }, 10);
+  t.teardown(() => clearInterval(looks));
+  await line(/has not acknowledged the status message/);
+  t.equal(most, 0);
+});
