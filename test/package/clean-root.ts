@@ -5,7 +5,8 @@ import { join } from 'node:path';
 /** A freshly installed Debian is made once and kept: half a minute. */
 const CACHE = join(tmpdir(), 'edge-gateway-test');
 const RELEASE = 'bookworm';
-const ENV = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+/** Nothing of what surrounds the tests. */
+export const ENV = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
 /** Lays the smallest Debian with systemd into `folder`/root: nothing of this computer, and nothing of ours, is in it. */
 export function cleanRoot(folder: string): string {

@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { until } from '../support/plant.ts';
 import { buildPackage } from './build.ts';
-import { cleanRoot, inRoot } from './clean-root.ts';
+import { cleanRoot, ENV, inRoot } from './clean-root.ts';
 import { missingTools, notRoot } from './tools.ts';
 
 /** Shorter than the unit's minute, so that the test does not take as long. */
 const WATCHDOG_S = 3;
+const BOOT_MS = 60_000;
 const skip = missingTools('dpkg-deb', 'debootstrap', 'systemd-nspawn', 'nsenter', 'flock') || notRoot;
 
 /** A Debian that has booted, with systemd as its first process, and nothing of a network but its own loopback. */
@@ -32,7 +33,18 @@ class Computer implements AsyncDisposable {
       () => existsSync(children) && readFileSync(children, 'utf8') !== '',
     );
     const computer = new Computer(nspawn, readFileSync(children, 'utf8').trim());
-    await until('it has booted', () => computer.run('systemctl is-system-running').startsWith('running'));
+    try {
+      // `degraded`: some unit of Debian's has failed, which is no concern of ours.
+      await until(
+        'it has booted',
+        () => /^(running|degraded)/.test(computer.run('systemctl is-system-running')),
+        BOOT_MS,
+      );
+    } catch (error) {
+      t.comment(computer.run('systemctl --no-pager list-jobs; systemctl --no-pager --failed'));
+      await computer[Symbol.asyncDispose]();
+      throw error;
+    }
     return computer;
   }
 
@@ -40,6 +52,7 @@ class Computer implements AsyncDisposable {
   run(script: string): string {
     const { stdout, stderr } = spawnSync('nsenter', ['--target', this.#first, '--all', 'sh', '-c', script], {
       encoding: 'utf8',
+      env: ENV,
     });
     return stdout + stderr;
   }
