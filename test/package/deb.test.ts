@@ -48,7 +48,7 @@ t.test('the package, on a Debian where nothing else is installed', { skip }, asy
     const summary = JSON.parse(demo.stdout);
     t.match(summary, { missing: 0, repeated: 0, missingBatches: 0, invalid: 0, gatewayExit: 0 });
     // A computer that is busy with other tests may skip polls of a Modbus device, and the demo has to say so.
-    t.equal(demo.status, summary.gaps === 0 ? 0 : 1, demo.stderr.split('\n').at(-2));
+    t.equal(demo.status, summary.gaps === 0 ? 0 : 1, demo.stderr.slice(-200));
     const machines = summary.machines.map((machine: { machine: string }) => machine.machine);
     t.ok(machines.includes('hmc-1'), 'with OPC UA machines');
     t.notMatch(demo.stderr, /warning/i);
