@@ -63,7 +63,7 @@ export interface NoticeQueue {
 
 /** How the outbox itself is. */
 export interface OutboxHealth {
-  /** Milliseconds since the oldest question was asked that its thread has not answered; null: all are. */
+  /** Milliseconds without any answer of its thread since the oldest question was asked that waits for one; null: none waits. */
   readonly unanswered: number | null;
   /** Whether the disk refuses what is to be committed. */
   readonly isRefused: boolean;

@@ -32,6 +32,8 @@ export class WorkerLink {
   readonly #reject: (fault: Fault) => void;
   #fault: Fault | undefined;
   #lastId = 0;
+  /** When it answered last, `performance.now()`. */
+  #answeredAt = 0;
 
   constructor(worker: Worker) {
     const { promise, reject } = Promise.withResolvers<never>();
@@ -59,9 +61,9 @@ export class WorkerLink {
     return promise as Promise<Calls[C]['reply']>;
   }
 
-  /** Milliseconds since the oldest call was made that is not answered; null: all are. */
+  /** Milliseconds without any answer since the oldest call was made that waits for one; null: none waits. */
   get unanswered(): number | null {
-    for (const { since } of this.#waiters.values()) return performance.now() - since;
+    for (const { since } of this.#waiters.values()) return performance.now() - Math.max(since, this.#answeredAt);
     return null;
   }
 
@@ -81,6 +83,7 @@ export class WorkerLink {
   }
 
   #take(answer: Answer): void {
+    this.#answeredAt = performance.now();
     const waiter = this.#waiters.get(answer.id);
     this.#waiters.delete(answer.id);
     if ('value' in answer) {

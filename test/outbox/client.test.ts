@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { WorkerLink } from '../../src/outbox/worker-link.ts';
+import { until } from '../support/plant.ts';
 import { batch, claimAll, open, valuesOf } from './support.ts';
 
 t.test('what was appended can be claimed, byte for byte, in commit order over machines and kinds', async (t) => {
@@ -167,4 +168,26 @@ t.test('a thread that dies rejects what waits, what comes later, and `failed`', 
   await t.rejects(link.call({ type: 'cursor', machine: 'm1' }), fault);
   await t.rejects(link.failed, fault);
   await t.rejects(link.call({ type: 'cursor', machine: 'm1' }), fault);
+});
+
+t.test('a thread that answers one after the other is busy, one that answers nothing is silent', async (t) => {
+  const busy = `const { parentPort } = require('node:worker_threads');
+    parentPort.on('message', ({ id, request }) => {
+      if (request.machine === 'silent') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+      parentPort.postMessage({ id, value: undefined });
+    });`;
+  const link = new WorkerLink(new Worker(busy, { eval: true }));
+  t.teardown(() => link.stop());
+  await link.call({ type: 'cursor', machine: 'm1' });
+  const silences: number[] = [];
+  const ask = async () => {
+    await link.call({ type: 'cursor', machine: 'm1' });
+    silences.push(link.unanswered ?? 0);
+  };
+  await Promise.all(Array.from({ length: 10 }, ask));
+  t.ok(Math.max(...silences) < 500, `${Math.max(...silences)} ms`);
+  t.equal(link.unanswered, null);
+  void link.call({ type: 'cursor', machine: 'silent' }).catch(() => undefined);
+  await until('it is silent', () => (link.unanswered ?? 0) > 200);
 });
