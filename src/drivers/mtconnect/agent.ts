@@ -12,7 +12,7 @@ import { boundaryOf, MultipartSplitter } from './multipart.ts';
 /** A document or part that takes longer from its first to its last byte counts as a hang. */
 const DOCUMENT_TIME_MS = 60_000;
 /** Heartbeats without a byte after which a stream counts as dead. */
-const SILENT_HEARTBEATS = 2.5;
+export const SILENT_HEARTBEATS = 2.5;
 
 export interface AgentOptions {
   /** Of the agent, without a request. */
@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly maxDocument: number;
   /** PEM text of a CA of one's own. */
   readonly ca?: string | undefined;
+  /** The agent has said something, be it a piece of a document. */
+  readonly heard?: () => void;
 }
 
 /** What to sample. `device` is its part of the path where the agent serves several. */
@@ -112,8 +114,8 @@ export class AgentClient {
   }
 
   async #document(url: URL, signal: AbortSignal): Promise<MtconnectDocument> {
-    const { requestTimeout, maxDocument, ca } = this.#options;
-    const answer = await get(url, { signal, timeout: requestTimeout, ca });
+    const { requestTimeout, maxDocument, ca, heard } = this.#options;
+    const answer = await get(url, { signal, timeout: requestTimeout, ca, heard });
     try {
       return understand(answer, await answer.readAll(requestTimeout, DOCUMENT_TIME_MS, maxDocument), url);
     } finally {

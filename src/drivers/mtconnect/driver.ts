@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Fault, messageOf } from '../../errors.ts';
 import type { Cursor, Reading } from '../../observation.ts';
 import type { Driver, DriverContext, Vital } from '../driver.ts';
-import { AgentClient } from './agent.ts';
+import { AgentClient, SILENT_HEARTBEATS } from './agent.ts';
 import { ClockSkew } from './clock-skew.ts';
 import { NoDocument } from './document.ts';
 import { Follower, type Habits } from './follow.ts';
@@ -30,7 +30,8 @@ export class MtconnectDriver implements Driver {
   }
 
   get patience(): number {
-    return Math.max(this.#settings.pollInterval, this.#settings.heartbeat) + this.#settings.requestTimeout;
+    const { pollInterval, heartbeat, requestTimeout } = this.#settings;
+    return Math.max(pollInterval, SILENT_HEARTBEATS * heartbeat) + requestTimeout;
   }
 
   async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
@@ -53,7 +54,8 @@ export class MtconnectDriver implements Driver {
   async *#connect(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
     const settings = this.#settings;
     const context = this.#context;
-    const client = new AgentClient({ ...settings, ca: await readCa(settings.ca) });
+    const heard = () => context.sign?.('answer');
+    const client = new AgentClient({ ...settings, ca: await readCa(settings.ca), heard });
     const session = await Session.open({ client, settings, context, pacer: this.#pacer }, signal);
     yield { observations: [], events: [session.model] };
     yield* session.start(from);

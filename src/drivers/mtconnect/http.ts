@@ -10,6 +10,8 @@ export interface GetOptions {
   readonly timeout: number;
   /** PEM text of a CA of one's own, for https. */
   readonly ca?: string | undefined;
+  /** Something has come. */
+  readonly heard?: (() => void) | undefined;
 }
 
 /**
@@ -23,14 +25,16 @@ export class HttpAnswer {
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #url: URL;
   readonly #signal: AbortSignal;
+  readonly #heard: (() => void) | undefined;
 
-  constructor(message: IncomingMessage, url: URL, signal: AbortSignal) {
+  constructor(message: IncomingMessage, url: URL, { signal, heard }: Pick<GetOptions, 'signal' | 'heard'>) {
     this.status = message.statusCode ?? 0;
     this.headers = message.headers;
     this.#message = message;
     this.#chunks = message[Symbol.asyncIterator]();
     this.#url = url;
     this.#signal = signal;
+    this.#heard = heard;
   }
 
   /**
@@ -41,6 +45,7 @@ export class HttpAnswer {
     const timer = setTimeout(() => this.#message.destroy(silence(this.#url, timeout)), timeout);
     try {
       const { value, done } = await this.#chunks.next();
+      this.#heard?.();
       return done === true ? undefined : value;
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -90,7 +95,7 @@ export class HttpAnswer {
  * Sends a GET on a connection of its own and resolves with the head of the answer, whatever its status.
  * @throws Fault of the machine that names the URL and what to do; the abort reason when `signal` aborts
  */
-export async function get(url: URL, { signal, timeout, ca }: GetOptions): Promise<HttpAnswer> {
+export async function get(url: URL, { signal, timeout, ca, heard }: GetOptions): Promise<HttpAnswer> {
   signal.throwIfAborted();
   // A connection for each request: an idle one that the agent has just closed would look like a fault of the machine.
   const options = { agent: false, signal, headers: { accept: 'text/xml, application/xml, multipart/*' } } as const;
@@ -103,7 +108,7 @@ export async function get(url: URL, { signal, timeout, ca }: GetOptions): Promis
     request.end();
     const [message] = (await once(request, 'response')) as [IncomingMessage];
     request.on('error', () => undefined);
-    return new HttpAnswer(message, url, signal);
+    return new HttpAnswer(message, url, { signal, heard });
   } catch (error) {
     request.on('error', () => undefined);
     request.destroy();

@@ -71,6 +71,19 @@ t.test('a part above the cap is refused', async (t) => {
   t.match(faults, [{ message: /above the cap of 200000 bytes/, hint: /maxDocument/ }]);
 });
 
+t.test('a document that takes its time gives signs of life, and a silence is within the patience', async (t) => {
+  const agent = await running(t);
+  agent.fault({ on: 'probe', kind: 'trickle', times: 1 });
+  const signs: string[] = [];
+  const driver = driverFor(agent.url, { heartbeat: '10s', requestTimeout: '2s' }, (sign) => signs.push(sign));
+  for await (const { events } of driver.observe(undefined, new AbortController().signal)) {
+    t.match(events, [{ type: 'machine' }]);
+    break;
+  }
+  t.ok(signs.filter((sign) => sign === 'answer').length > 10, `${signs.length} signs`);
+  t.equal(driver.patience, 27_000, '2.5 heartbeats, and the request before');
+});
+
 t.test('a part that trickles byte by byte is read', async (t) => {
   const agent = await running(t);
   agent.fault({ on: 'stream', kind: 'trickle', times: 2, after: 1 });

@@ -5,6 +5,7 @@ import type { Produced } from '../../../simulator/mtconnect/production.ts';
 import { MtconnectDriver } from '../../../src/drivers/mtconnect/driver.ts';
 import { settings } from '../../../src/drivers/mtconnect/settings.ts';
 import { parseTimestamp } from '../../../src/drivers/mtconnect/timestamp.ts';
+import type { Sign } from '../../../src/drivers/pulse.ts';
 import type { Observation } from '../../../src/observation.ts';
 import type { Yielded } from '../../support/yielded.ts';
 
@@ -12,7 +13,11 @@ import type { Yielded } from '../../support/yielded.ts';
 const QUICK = { interval: '20ms', heartbeat: '200ms', pollInterval: '30ms', requestTimeout: '2s' };
 
 /** A driver for an address, with short times and what the test wants otherwise. */
-export function driverFor(url: URL | string, own: Partial<z.input<typeof settings>> = {}): MtconnectDriver {
+export function driverFor(
+  url: URL | string,
+  own: Partial<z.input<typeof settings>> = {},
+  sign: (sign: Sign) => void = () => undefined,
+): MtconnectDriver {
   const parsed = settings.parse({ url: String(url), ...QUICK, ...own });
   const clock = { now: () => Date.now(), origin: () => 0 };
   return new MtconnectDriver(parsed, {
@@ -20,6 +25,7 @@ export function driverFor(url: URL | string, own: Partial<z.input<typeof setting
     log: pino({ level: 'silent' }),
     clock,
     folder: '/nonexistent',
+    sign,
   });
 }
 
