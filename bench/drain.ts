@@ -1,6 +1,5 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { pino } from 'pino';
 import { systemClock } from '../src/clock.ts';
@@ -12,7 +11,8 @@ import type { NewBatch, StoredBatch } from '../src/outbox/outbox.ts';
 import { IDENTITY, uplinkConfig } from '../test/support/forwarding.ts';
 import { startBroker } from './measure/broker.ts';
 import { bodiesOf } from './measure/data.ts';
-import { compared, type Pair, type Run, type Section } from './measure/figures.ts';
+import { compared, type Pair, type Run, type Scale, type Section } from './measure/figures.ts';
+import { stopwatch } from './measure/stopwatch.ts';
 
 const OBSERVATIONS = { guard: 300_000, short: 500_000, long: 5_000_000 };
 const A_BATCH = 1000;
@@ -43,8 +43,11 @@ export async function drain({ scale, repeats, folder }: Run): Promise<Section> {
     const pairs: Pair[] = [];
     // The first turn warms up.
     for (let i = 0; i <= repeats; i++) {
-      const ours = await sendBacklog(full, join(folder, 'copy'), broker.url, compression, stored.length);
-      const bare = await publishAll(broker.url, messages);
+      const copy = join(folder, 'copy');
+      rmSync(copy, { recursive: true, force: true });
+      cpSync(full, copy, { recursive: true });
+      const ours = await sendBacklog({ dataDir: copy, url: broker.url, compression, batches: stored.length, scale });
+      const bare = await publishAll(broker.url, messages, scale);
       if (i > 0) pairs.push({ value: observations / ours, limit: observations / bare });
     }
     const target = { text: '≥ 50 % of the limit, ≥ 2,000,000/s', ratioAtLeast: 0.5, atLeast: 2e6 };
@@ -79,12 +82,18 @@ async function fill(dataDir: string, batches: number): Promise<StoredBatch[]> {
   return stored;
 }
 
+interface BacklogToSend {
+  readonly dataDir: string;
+  readonly url: string;
+  readonly compression: Compression;
+  readonly batches: number;
+  readonly scale: Scale;
+}
+
 /** Seconds until everything is acknowledged and marked. */
-async function sendBacklog(full: string, dataDir: string, url: string, compression: Compression, batches: number) {
-  rmSync(dataDir, { recursive: true, force: true });
-  cpSync(full, dataDir, { recursive: true });
+async function sendBacklog({ dataDir, url, compression, batches, scale }: BacklogToSend): Promise<number> {
   const outbox = await openOutbox({ dataDir, budget: BUDGET, log: LOG, clock: systemClock });
-  const { watched, took } = watch(outbox, batches);
+  const { watched, took } = watch(outbox, batches, scale);
   const uplink = uplinkConfig(url, { version: '5', window: WINDOW, compression, ackTimeout: 20_000 });
   const forwarder = new Forwarder({
     ...{ outbox: watched, uplink, identity: IDENTITY, version: '0.0.0', log: LOG, clock: systemClock },
@@ -99,19 +108,19 @@ async function sendBacklog(full: string, dataDir: string, url: string, compressi
 }
 
 /** An outbox that tells how long it took from the forwarder's first question, on a standing link, to the last mark. */
-function watch(outbox: LocalOutbox, batches: number): { watched: LocalOutbox; took: Promise<number> } {
+function watch(outbox: LocalOutbox, batches: number, scale: Scale): { watched: LocalOutbox; took: Promise<number> } {
   const done = Promise.withResolvers<number>();
-  let from = 0;
+  let seconds: (() => number) | undefined;
   let marked = 0;
   const changed: Pick<LocalOutbox, 'boundary' | 'settle'> = {
     boundary(before) {
-      from ||= performance.now();
+      seconds ??= stopwatch(scale);
       return outbox.boundary(before);
     },
     async settle(ids) {
       await outbox.settle(ids);
       marked += ids.length;
-      if (marked === batches) done.resolve((performance.now() - from) / 1000);
+      if (marked === batches) done.resolve(seconds?.() ?? Number.NaN);
     },
   };
   const watched = new Proxy(outbox, {
@@ -125,11 +134,11 @@ function watch(outbox: LocalOutbox, batches: number): { watched: LocalOutbox; to
 }
 
 /** Seconds that bare mqtt.js takes from the first publish to the last PUBACK. */
-async function publishAll(url: string, messages: readonly Message[]): Promise<number> {
+async function publishAll(url: string, messages: readonly Message[], scale: Scale): Promise<number> {
   const client = await connectAsync(url, { protocolVersion: 5 });
-  const from = performance.now();
+  const watch = stopwatch(scale);
   await inWindow(client, messages);
-  const seconds = (performance.now() - from) / 1000;
+  const seconds = watch();
   await client.endAsync();
   return seconds;
 }

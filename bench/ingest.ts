@@ -1,6 +1,5 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
 import { alertsSchema } from '../src/config/alerts.ts';
@@ -15,7 +14,17 @@ import { MachinePipeline } from '../src/pipeline/machine-pipeline.ts';
 import { CONDITIONS } from './measure/conditions.ts';
 import { readingsOf, T0 } from './measure/data.ts';
 import { bareDatabase, insertAll } from './measure/database.ts';
-import { compared, type Figure, figure, type Pair, type Run, type Section, type Target } from './measure/figures.ts';
+import {
+  compared,
+  type Figure,
+  figure,
+  type Pair,
+  type Run,
+  type Scale,
+  type Section,
+  type Target,
+} from './measure/figures.ts';
+import { stopwatch } from './measure/stopwatch.ts';
 
 const OBSERVATIONS = { guard: 200_000, short: 600_000, long: 3_000_000 };
 const DATA = { reading: 200, signals: 20, everyMs: 100, seed: 1 };
@@ -50,12 +59,12 @@ export async function ingest({ scale, repeats, folder }: Run): Promise<Section> 
     // The first pass warms up, and says what is stored, and how much of it in a transaction.
     const { appends } = await intoMemory(readings, isComputed);
     const bodies = appends.flatMap(({ batches }) => batches.map(({ body }) => body));
-    let group = (await intoOutbox(readings, isComputed, folder)).bodiesACommit;
+    let group = (await intoOutbox(readings, isComputed, folder, scale)).bodiesACommit;
     const pairs: Pair[] = [];
     for (let i = 0; i < repeats; i++) {
-      const through = await intoOutbox(readings, isComputed, folder);
+      const through = await intoOutbox(readings, isComputed, folder, scale);
       group = through.bodiesACommit;
-      const bare = seconds(() => bareInsert(folder, bodies, group, encodeBody));
+      const bare = seconds(() => bareInsert(folder, bodies, group, encodeBody), scale);
       pairs.push({ value: OBSERVATIONS[scale] / through.seconds, limit: OBSERVATIONS[scale] / bare });
     }
     figures.push(compared(name, 'observations/s', 'bare zstd + better-sqlite3', pairs, target));
@@ -77,14 +86,19 @@ interface Through {
   readonly bodiesACommit: number;
 }
 
-async function intoOutbox(readings: readonly Observation[][], isComputed: boolean, folder: string): Promise<Through> {
+async function intoOutbox(
+  readings: readonly Observation[][],
+  isComputed: boolean,
+  folder: string,
+  scale: Scale,
+): Promise<Through> {
   const clock = { now: () => Date.now() };
   const dataDir = mkdtempSync(join(folder, 'outbox-'));
   const outbox = await openOutbox({ dataDir, budget: { maxBytes: 8e9, maxAge: 1e12 }, log: LOG, clock });
   try {
-    const from = performance.now();
+    const watch = stopwatch(scale);
     await feed(readings, isComputed, outbox);
-    const taken = (performance.now() - from) / 1000;
+    const taken = watch();
     const { appended, commits } = await outbox.stats();
     return { seconds: taken, bodiesACommit: Math.max(1, Math.round(appended.batches / commits)) };
   } finally {
@@ -96,9 +110,9 @@ async function intoOutbox(readings: readonly Observation[][], isComputed: boolea
 async function intoMemory(readings: readonly Observation[][], isComputed: boolean) {
   const appends: Append[] = [];
   const outbox = { isFull: () => false, append: async (entry: Append) => void appends.push(entry) };
-  const from = performance.now();
+  const watch = stopwatch('long');
   await feed(readings, isComputed, outbox as unknown as Outbox);
-  return { appends, seconds: (performance.now() - from) / 1000 };
+  return { appends, seconds: watch() };
 }
 
 async function feed(readings: readonly Observation[][], isComputed: boolean, outbox: Outbox): Promise<void> {
@@ -180,9 +194,9 @@ async function hop(appends: readonly Append[], group: number): Promise<number> {
       worker.postMessage(message);
     });
   await ask(0);
-  const from = performance.now();
+  const watch = stopwatch('long');
   for (let at = 0; at < appends.length; at += group) await ask(appends.slice(at, at + group));
-  const taken = (performance.now() - from) / 1000;
+  const taken = watch();
   await worker.terminate();
   return taken;
 }
@@ -193,8 +207,8 @@ function bareInsert<T>(folder: string, bodies: readonly T[], group: number, enco
   db.close();
 }
 
-function seconds(work: () => void): number {
-  const from = performance.now();
+function seconds(work: () => void, scale: Scale = 'long'): number {
+  const watch = stopwatch(scale);
   work();
-  return (performance.now() - from) / 1000;
+  return watch();
 }

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { XMLParser } from 'fast-xml-parser';
 import { SimulatedAgent } from '../simulator/mtconnect/agent.ts';
 import { Decoder } from '../src/drivers/mtconnect/decode.ts';
@@ -8,7 +7,8 @@ import { parseDocument } from '../src/drivers/mtconnect/document.ts';
 import { type Mapping, mapDevice } from '../src/drivers/mtconnect/mapping.ts';
 import { agentModel, labelOf } from '../src/drivers/mtconnect/model.ts';
 import { T0 } from './measure/data.ts';
-import { compared, type Pair, type Run, type Section } from './measure/figures.ts';
+import { compared, type Pair, type Run, type Scale, type Section } from './measure/figures.ts';
+import { stopwatch } from './measure/stopwatch.ts';
 
 const DOCUMENTS = { guard: 20, short: 50, long: 200 };
 /** Observations a document: the driver's default `count`. */
@@ -33,8 +33,8 @@ export async function mtconnect({ scale, repeats }: Run): Promise<Section> {
     const pairs: Pair[] = [];
     // The first turn warms up.
     for (let i = 0; i <= repeats; i++) {
-      const ours = timed(() => decodeAll(corpus));
-      const bare = timed(() => parseAll(corpus));
+      const ours = timed(scale, () => decodeAll(corpus));
+      const bare = timed(scale, () => parseAll(corpus));
       if (i > 0) pairs.push({ value: ours.result / ours.seconds, limit: ours.result / bare.seconds });
     }
     const target = { text: '≥ 90 % of the limit', ratioAtLeast: 0.9 };
@@ -119,8 +119,8 @@ function parseAll({ documents }: Corpus): number {
   return nodes;
 }
 
-function timed<T>(work: () => T): { result: T; seconds: number } {
-  const from = performance.now();
+function timed<T>(scale: Scale, work: () => T): { result: T; seconds: number } {
+  const watch = stopwatch(scale);
   const result = work();
-  return { result, seconds: (performance.now() - from) / 1000 };
+  return { result, seconds: watch() };
 }

@@ -5,4 +5,6 @@ export const PARTS: Readonly<Record<string, () => Promise<(run: Run) => Promise<
   ingest: async () => (await import('./ingest.ts')).ingest,
   drain: async () => (await import('./drain.ts')).drain,
   mtconnect: async () => (await import('./mtconnect.ts')).mtconnect,
+  bytes: async () => (await import('./bytes.ts')).bytes,
+  latency: async () => (await import('./latency.ts')).latency,
 };

@@ -6,8 +6,8 @@ import { mtconnect } from '../../bench/mtconnect.ts';
 import { noMosquitto } from '../support/brokers.ts';
 
 /**
- * What was twice as fast before fails here. The best of some repeats by the best of the bare libraries in the same run: another process
- * makes a repeat slower, never faster.
+ * What was twice as fast before fails here: processor time beside that of the bare libraries for the same work in the same run, the best of
+ * some repeats of each, since another process makes a repeat slower, never faster.
  */
 const REPEATS = 3;
 
