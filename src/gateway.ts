@@ -80,6 +80,8 @@ export class Gateway {
     this.#modules = options.drivers;
     this.#rules = new RuleBook(options.config);
     this.#log = options.log;
+    // A start that fails waits for nothing more.
+    this.#broken.promise.catch(() => undefined);
   }
 
   /**
@@ -111,7 +113,13 @@ export class Gateway {
       this.#modules = drivers;
       if (this.#parts === undefined) return;
       const detail = { sha256: fileHash, ...changedKeys(this.#config, config) };
-      await this.#reload(config, this.#parts);
+      try {
+        await this.#reload(config, this.#parts);
+      } catch (error) {
+        // Some machines are stopped, and nobody would miss them: the next process reads them all.
+        this.#broken.reject(error);
+        throw error;
+      }
       this.#note({ what: 'config-reload', who: 'SIGHUP', detail });
     });
   }

@@ -138,3 +138,34 @@ t.test('a stop does not wait for a reload that hangs', async (t) => {
   await run;
   t.notOk(gateway.isHung);
 });
+
+t.test('a reload that fails half-way ends the gateway: what it has stopped would not be read', async (t) => {
+  const loaded = loadGood(t.testdir(), MINIMAL);
+  const config: Config = {
+    ...loaded,
+    gateway: { ...loaded.gateway, dataDir: join(t.testdir(), 'data') },
+    machines: [{ id: 'well', driver: 'well', labels: {} }],
+    uplink: { ...loaded.uplink, url: `mqtt://127.0.0.1:${await freePort()}` },
+  };
+  const reads = Promise.withResolvers<void>();
+  const well: DriverModule = {
+    settings: mtconnect.settings,
+    load: async () => () => ({
+      // biome-ignore lint/correctness/useYield: a machine without news
+      async *observe(_from, signal) {
+        reads.resolve();
+        await aborted(signal);
+        throw signal.reason;
+      },
+    }),
+  };
+  const drivers = { well };
+  const gateway = new Gateway({ config, drivers, version: '0', log: pino({ level: 'silent' }) });
+  const run = gateway.run(AbortSignal.timeout(20_000));
+  await reads.promise;
+  const broken = [{ name: 'without channels' }] as unknown as Config['alerts'];
+  await Promise.all([
+    t.rejects(gateway.reload({ config: { ...config, alerts: broken }, drivers }), TypeError),
+    t.rejects(run, TypeError),
+  ]);
+});
