@@ -49,7 +49,7 @@ function hostText({ temperature, load, cores, memory, process: own, disk, networ
     powerText('under-voltage', underVoltage, underVoltageSinceBoot),
     load === null ? undefined : `load ${load.toFixed(2)} on ${cores} cores`,
     memory === null ? undefined : `memory ${bytes(memory.available)} of ${bytes(memory.total)} free`,
-    `this process ${bytes(own.rss)}${own.cpu === null ? '' : `, ${(own.cpu * 100).toFixed(1)} % of a core`}`,
+    `this process ${own.rss === null ? '?' : bytes(own.rss)}${own.cpu === null ? '' : `, ${(own.cpu * 100).toFixed(1)} % of a core`}`,
     disk === null ? undefined : `disk ${bytes(disk.free)} of ${bytes(disk.total)} free`,
   ];
   const links = network.slice(0, MAX_INTERFACES).map(({ name, up, rxBytes, txBytes }) => {

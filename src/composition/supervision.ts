@@ -5,6 +5,7 @@ import { explain } from '../errors.ts';
 import type { Forwarder } from '../forwarder/forwarder.ts';
 import type { HostWatch } from '../health/host.ts';
 import type { Judgement, StageHealth } from '../health/judgement.ts';
+import { residentBytes } from '../health/resident.ts';
 import type { ServiceManager } from '../health/service-manager.ts';
 import { type Remedy, type Stage, Watchdog } from '../health/watchdog.ts';
 import type { Log } from '../log.ts';
@@ -188,7 +189,7 @@ export class Supervision implements AsyncDisposable {
   }
 
   #memory(maxMemory: number, limit: number): Stage {
-    const rss = process.memoryUsage.rss();
+    const rss = residentBytes() ?? 0;
     if (rss <= maxMemory) this.#tooMuchSince = undefined;
     else this.#tooMuchSince ??= performance.now();
     const since = this.#tooMuchSince;

@@ -3,6 +3,7 @@ import { availableParallelism, loadavg, uptime } from 'node:os';
 import { within } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { type HostFiles, readHostFiles } from './host-files.ts';
+import { residentBytes } from './resident.ts';
 
 /** What the computer under the gateway says of itself. null: not known here. Bytes, shares of 1, degrees Celsius. */
 export interface HostFigures {
@@ -20,7 +21,7 @@ export interface HostFigures {
   readonly cores: number;
   readonly memory: { readonly total: number; readonly available: number } | null;
   /** `cpu`: share of one core since the figures before; null: these are the first. */
-  readonly process: { readonly rss: number; readonly cpu: number | null };
+  readonly process: { readonly rss: number | null; readonly cpu: number | null };
   /** Where the data folder is. */
   readonly disk: { readonly total: number; readonly free: number } | null;
   /** Without the loopback and what containers have. Bytes count since boot. */
@@ -90,7 +91,7 @@ export class HostWatch {
       ...files,
       load: process.platform === 'win32' ? null : (loadavg()[0] ?? null),
       cores: availableParallelism(),
-      process: { rss: process.memoryUsage.rss(), cpu: this.#cpuShare() },
+      process: { rss: residentBytes(), cpu: this.#cpuShare() },
       disk,
     };
     this.#figures = figures;

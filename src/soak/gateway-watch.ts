@@ -128,7 +128,7 @@ export class GatewayWatch {
 
   #addHost({ host }: ApiState): void {
     if (host === null) return;
-    this.#memory.add(host.process.rss);
+    if (host.process.rss !== null) this.#memory.add(host.process.rss);
     this.#temperature.add(host.temperature);
     this.#throttled ||= host.throttled === true;
     this.#underVoltage ||= host.underVoltage === true;

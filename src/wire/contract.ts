@@ -251,7 +251,7 @@ const heartbeatFigures = {
       load: z.number().nullable().describe('tasks that want to run, averaged over a minute'),
       memory: z.looseObject({ total: count, available: count }).nullable().describe('bytes'),
       process: z.looseObject({
-        rss: count.describe('bytes'),
+        rss: count.nullable().describe('bytes'),
         cpu: z.number().nullable().describe('share of one core'),
       }),
       disk: z.looseObject({ total: count, free: count }).nullable().describe('bytes'),

@@ -132,7 +132,11 @@ function computerTile({ language }: Model, { host, clock }: ApiState): Node {
     isTroubled || clock !== 'synced' ? 'warn' : 'good',
     host.temperature === null ? load : formats.degrees(host.temperature),
     [h('p', { class: 'muted' }, words.join(' · '))],
-    [fact(texts.memoryFree, memory), fact(texts.process, `${formats.bytes(host.process.rss)}${cpu}`), clockFact],
+    [
+      fact(texts.memoryFree, memory),
+      fact(texts.process, `${host.process.rss === null ? '–' : formats.bytes(host.process.rss)}${cpu}`),
+      clockFact,
+    ],
   );
 }
 
