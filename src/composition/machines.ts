@@ -13,6 +13,7 @@ import type { MachineEvent, Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { whenFullOf } from '../outbox/outbox.ts';
 import type { EngineSettings } from '../pipeline/engines.ts';
+import { Totals } from '../pipeline/figures.ts';
 import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
 import { type MachineEngines, noEngines } from '../pipeline/no-engines.ts';
 import { warmUp } from '../pipeline/warm-up.ts';
@@ -39,6 +40,8 @@ export interface MachinesOptions {
 
 /** The machines that are read, each with its driver and its pipeline. */
 export class Machines {
+  /** Of all machines since the start. */
+  readonly totals = new Totals();
   readonly #options: MachinesOptions;
   readonly #running = new Map<string, RunningMachine>();
   /** Each driver is loaded once, so that its machines share what it holds. */
@@ -151,6 +154,7 @@ export class Machines {
       engines,
       channelsOf: (rule) => rules().channelsOf(rule),
       source: { tenant, gateway, site, labels },
+      totals: this.totals,
       latest: memories.of(machine).latest,
       lost: (gap) => memories.gap(machine, gap),
       toTell: this.#options.quotas.toTell,

@@ -97,25 +97,13 @@ export class View implements GatewayView {
   }
 
   counters(): GatewayCounters {
-    const running = this.#parts.machines.running();
-    const lags = running.map(({ pipeline }) => pipeline.figures.lags);
+    const { machines, restarts } = this.#parts;
+    const { lags, alerts } = machines.totals;
     return {
-      machines: running.map(machineCounters),
-      lag: {
-        bounds: LAG_BOUNDS,
-        counts: [...LAG_BOUNDS, 0].map((_, i) => lags.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0)),
-        sum: lags.reduce((total, { sum }) => total + sum, 0),
-      },
-      alerts: sumOf(running.flatMap(({ pipeline }) => [...pipeline.figures.alerts.values()])),
-      watchdog: this.#parts.restarts(),
+      machines: machines.running().map(machineCounters),
+      lag: { bounds: LAG_BOUNDS, counts: [...lags.counts], sum: lags.sum },
+      alerts: [...alerts.values()],
+      watchdog: restarts(),
     };
   }
-}
-
-/** The machines' counts of each rule and state together. */
-function sumOf(counts: GatewayCounters['alerts']): GatewayCounters['alerts'] {
-  return [...Map.groupBy(counts, ({ rule, state }) => `${state} ${rule}`).values()].map((same) => ({
-    ...(same[0] as GatewayCounters['alerts'][number]),
-    count: same.reduce((sum, { count }) => sum + count, 0),
-  }));
 }

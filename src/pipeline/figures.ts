@@ -5,6 +5,18 @@ import type { Transition } from './rules/rule.ts';
 /** How a machine is read. */
 export type LinkState = 'starting' | DriverState['state'];
 
+/** What is counted of all machines together: it goes on where one of them is started anew. */
+export class Totals {
+  readonly lags = new Lags();
+  /** Steps of alerts, by rule and state. */
+  readonly alerts = new Map<string, { rule: string; severity: string; state: string; count: number }>();
+
+  transition({ rule, severity, state }: Transition): void {
+    const key = `${state} ${rule}`;
+    this.alerts.set(key, { rule, severity, state, count: (this.alerts.get(key)?.count ?? 0) + 1 });
+  }
+}
+
 /** What was counted of one machine since its pipeline was made, and what it told last. */
 export class MachineFigures {
   observations = 0;
@@ -18,14 +30,13 @@ export class MachineFigures {
   heardAt: number | undefined;
   /** Age of the newest observation of the last reading that had any, ms. */
   lag: number | undefined;
-  readonly lags = new Lags();
   readonly gaps = new Map<GapCause, { gaps: number; observations: number }>();
-  /** Steps of alerts, by rule and state. */
-  readonly alerts = new Map<string, { rule: string; severity: string; state: string; count: number }>();
+  readonly #totals: Totals;
   #lastGood: LinkState = 'polling';
 
-  constructor(now: number) {
+  constructor(now: number, totals: Totals) {
     this.since = now;
+    this.#totals = totals;
   }
 
   /** @param now wall clock */
@@ -36,7 +47,7 @@ export class MachineFigures {
     const newest = observations.at(-1);
     if (newest !== undefined) {
       this.lag = now - newest.t;
-      this.lags.add(this.lag);
+      this.#totals.lags.add(this.lag);
     }
     const isData = cursor !== undefined || observations.length > 0;
     const tellsLink = events?.some(({ type }) => type === 'driver') ?? false;
@@ -50,11 +61,6 @@ export class MachineFigures {
     if (event.type !== 'gap') return;
     const sum = this.gaps.get(event.cause) ?? { gaps: 0, observations: 0 };
     this.gaps.set(event.cause, { gaps: sum.gaps + 1, observations: sum.observations + (event.count ?? 0) });
-  }
-
-  transition({ rule, severity, state }: Transition): void {
-    const key = `${state} ${rule}`;
-    this.alerts.set(key, { rule, severity, state, count: (this.alerts.get(key)?.count ?? 0) + 1 });
   }
 
   /** Observations in gaps, as far as they are counted. */

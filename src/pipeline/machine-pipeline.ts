@@ -8,7 +8,7 @@ import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
 import type { Derived } from './engines.ts';
-import { MachineFigures } from './figures.ts';
+import { MachineFigures, Totals } from './figures.ts';
 import type { MachineEngines } from './no-engines.ts';
 import { type Transition, UNPUBLISHED } from './rules/rule.ts';
 
@@ -43,6 +43,8 @@ export interface MachinePipelineOptions {
   readonly latest?: LatestValues;
   /** Something was lost. */
   readonly lost?: (gap: Gap) => void;
+  /** Counts what is told of all machines together; default: its own. */
+  readonly totals?: Totals;
   /** What people are told of a step of an alert, if anything; default: all of it. */
   readonly toTell?: (transition: Transition) => Transition | undefined;
   /** So many observations were handed over to be stored. */
@@ -62,6 +64,7 @@ export class MachinePipeline {
   readonly #units = new Map<string, string>();
   readonly #unitOf = (signal: string) => this.#units.get(signal);
   readonly #latest: LatestValues;
+  readonly #totals: Totals;
   /** What was counted since it was made. */
   readonly figures: MachineFigures;
   #events: MachineEvent[] = [];
@@ -81,7 +84,8 @@ export class MachinePipeline {
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
     this.#latest = options.latest ?? new LatestValues();
-    this.figures = new MachineFigures(options.clock.now());
+    this.#totals = options.totals ?? new Totals();
+    this.figures = new MachineFigures(options.clock.now(), this.#totals);
   }
 
   /** Whether it waits for room in the outbox. */
@@ -189,7 +193,7 @@ export class MachinePipeline {
     if (sealed === undefined) return false;
     const { channelsOf, source, log } = this.#options;
     for (const transition of transitions) {
-      this.figures.transition(transition);
+      this.#totals.transition(transition);
       logTransition(transition, log);
     }
     this.#sealed.push(this.#batch('alert', sealed, this.#origin));
