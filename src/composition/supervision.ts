@@ -11,7 +11,7 @@ import { type Remedy, type Stage, Watchdog } from '../health/watchdog.ts';
 import type { Log } from '../log.ts';
 import type { MachineEvent } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
-import { type Ended, record, records } from '../watchdog-record.ts';
+import { type KnownEnd, markTold, record, records } from '../watchdog-record.ts';
 import type { RunningMachine } from './machine-view.ts';
 import type { Machines } from './machines.ts';
 
@@ -48,7 +48,7 @@ export class Supervision implements AsyncDisposable {
   readonly #beatTimer: NodeJS.Timeout;
   readonly #manager: ServiceManager;
   readonly #watchdog: Watchdog;
-  readonly #before: readonly Ended[];
+  readonly #before: readonly KnownEnd[];
   readonly #stop = new AbortController();
   #stages: readonly StageHealth[] = [];
   #isEnding = false;
@@ -74,10 +74,13 @@ export class Supervision implements AsyncDisposable {
   start(): void {
     const { log, told, config, host } = this.#options;
     const last = this.#before.at(-1);
-    if (last !== undefined && Date.now() - last.t < TOLD_MS) {
+    if (last?.isTold === false && Date.now() - last.t < TOLD_MS) {
       const message = `the watchdog has restarted the gateway (${this.#before.length} times in all): ${last.message}`;
       log.warn({ stage: last.stage, at: last.t }, message);
       told(message, undefined);
+      markTold(config().gateway.dataDir).catch((error: unknown) =>
+        log.debug(`the next start will tell it again: ${explain(error)}`),
+      );
     }
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     void this.#everySo(

@@ -6,6 +6,7 @@ import { Pulse } from '../../src/drivers/pulse.ts';
 import type { HostWatch } from '../../src/health/host.ts';
 import { ServiceManager } from '../../src/health/service-manager.ts';
 import type { LocalOutbox } from '../../src/outbox/local.ts';
+import { recordAtOnce, records } from '../../src/watchdog-record.ts';
 import { recordingLog } from '../outbox/support.ts';
 import { until } from '../support/plant.ts';
 
@@ -13,9 +14,9 @@ import { until } from '../support/plant.ts';
 const LIMIT_MS = 1500;
 
 /** A supervised machine and an outbox, in the hands of a test. */
-function supervise(t: Tap) {
+function supervise(t: Tap, dataDir = t.testdir()) {
   const pulse = new Pulse();
-  const state = { isHeldUp: false, looks: 0, ended: '', restarted: [] as string[], pulse };
+  const state = { isHeldUp: false, looks: 0, ended: '', told: [] as string[], restarted: [] as string[], pulse };
   const { log } = recordingLog();
   const machine = {
     config: { id: 'mill' },
@@ -35,7 +36,7 @@ function supervise(t: Tap) {
     },
   };
   const beat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const gateway = { watchdog: LIMIT_MS, maxMemory: 1e12, dataDir: t.testdir(), heartbeat: 1e6 };
+  const gateway = { watchdog: LIMIT_MS, maxMemory: 1e12, dataDir, heartbeat: 1e6 };
   const supervision = new Supervision({
     config: () => ({ gateway }) as Config,
     outbox: outbox as unknown as LocalOutbox,
@@ -46,14 +47,14 @@ function supervise(t: Tap) {
     manager: new ServiceManager({}, log),
     log,
     beat,
-    told: () => undefined,
+    told: (message) => state.told.push(message),
     end: (message) => {
       state.ended = message;
     },
   });
   t.teardown(() => supervision[Symbol.asyncDispose]());
   supervision.start();
-  return { state, supervision, beats: new Int32Array(beat), dataDir: gateway.dataDir };
+  return { state, supervision, beats: new Int32Array(beat) };
 }
 
 interface Tap {
@@ -93,4 +94,12 @@ t.test('nobody watches the event loop of a gateway that stops', async (t) => {
   t.not(beats[0], 0);
   await supervision[Symbol.asyncDispose]();
   t.equal(beats[0], 0);
+});
+
+t.test('that the process was ended by its watchdog is told once', async (t) => {
+  const dataDir = t.testdir();
+  recordAtOnce(dataDir, { t: Date.now(), stage: 'memory', message: 'too much' });
+  t.match(supervise(t, dataDir).state.told, [/\(1 times in all\): too much$/]);
+  await until('it is noted', () => records(dataDir)[0]?.isTold === true);
+  t.same(supervise(t, dataDir).state.told, [], 'a later start tells nothing of it');
 });
