@@ -24,7 +24,7 @@ const CANNOT_SUBSCRIBE: ReadonlySet<string> = new Set([
   'BadRequestNotAllowed',
 ]);
 
-/** A server with ten thousand nodes is looked through for so long at most, without a sign. */
+/** A connect may take so long, and so may a server between two answers while ten thousand nodes are looked through. */
 const SURVEY_MS = 5 * 60_000;
 
 /**
@@ -86,6 +86,7 @@ export class OpcuaDriver implements Driver {
     if (!connected.isResumed) life.sessions += 1;
     life.session = connected.link.session;
     life.connected = connected;
+    connected.link.heard = () => this.#context.sign?.('answer');
     life.isUp = true;
     return connected;
   }

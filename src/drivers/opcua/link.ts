@@ -25,6 +25,8 @@ interface RawSession {
 export class Link {
   readonly client: OPCUAClient;
   readonly session: ClientSession;
+  /** Called with each good answer of the server. */
+  heard: () => void = () => undefined;
   readonly #requestTimeout: number;
   readonly #lost = new AbortController();
   readonly #signal: AbortSignal;
@@ -62,8 +64,9 @@ export class Link {
     request.requestHeader.timeoutHint = timeout;
     try {
       (this.session as unknown as RawSession)._performMessageTransaction(request, (error, response) => {
-        if (error === null) resolve(response as Response);
-        else reject(asServiceError(error, name));
+        if (error !== null) return reject(asServiceError(error, name));
+        this.heard();
+        resolve(response as Response);
       });
       return await untilAborted(promise, this.lost);
     } finally {

@@ -57,6 +57,20 @@ t.test('a server that is read', async (all) => {
     test.equal(names.length, 1 + 250 - 111);
   });
 
+  await all.test('a folder that takes its time gives signs of life', async (test) => {
+    const signs: string[] = [];
+    const sign = (one: string) => signs.push(one);
+    const driver = driverFor(folder, { url, itemsPerCall: 10, folders: ['/Objects/Machines/*'] }, sign);
+    let before: number | undefined;
+    await collect(driver, {
+      each: () => {
+        before ??= signs.length;
+      },
+      until: sees('Counters.c249', 0),
+    });
+    test.ok((before ?? 0) > 25, `${before} signs before the first reading`);
+  });
+
   await all.test('a folder gives no more than the limit', async (test) => {
     const driver = driverFor(folder, { url, limit: 10, folders: [node('Counters')] });
     const yielded = await collect(driver, { until: sees('c9', 0) });

@@ -7,6 +7,7 @@ import { askOffers } from '../../../src/drivers/opcua/connect.ts';
 import { OpcuaDriver } from '../../../src/drivers/opcua/driver.ts';
 import { Pki, pkiFolder } from '../../../src/drivers/opcua/pki.ts';
 import { type OpcuaSettings, settings } from '../../../src/drivers/opcua/settings.ts';
+import type { Sign } from '../../../src/drivers/pulse.ts';
 import { type CollectOptions, collect, Yielded } from '../../support/yielded.ts';
 
 export { collect, Yielded };
@@ -33,11 +34,12 @@ const QUICK = {
 export function driverFor(
   folder: string,
   { auth, ...own }: Omit<Own, 'auth'> & Pick<OpcuaSettings, 'auth'>,
+  sign: (sign: Sign) => void = () => undefined,
 ): OpcuaDriver {
   const parsed = { ...settings.parse({ ...QUICK, ...own }), auth };
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
   const clock = { now: () => Date.now(), origin: () => 0 };
-  return new OpcuaDriver(parsed, { machine: 'mill-1', log, clock, folder }, new Pki(pkiFolder(folder)));
+  return new OpcuaDriver(parsed, { machine: 'mill-1', log, clock, folder, sign }, new Pki(pkiFolder(folder)));
 }
 
 /** As a technician does who has compared thumbprints: trusts the server's certificate. */
