@@ -169,3 +169,42 @@ t.test('a reload that fails half-way ends the gateway: what it has stopped would
     t.rejects(run, TypeError),
   ]);
 });
+
+t.test('a driver that was left behind gives no signs of life for the one in its place', async (t) => {
+  const loaded = loadGood(t.testdir(), MINIMAL);
+  const config: Config = {
+    ...loaded,
+    gateway: { ...loaded.gateway, dataDir: join(t.testdir(), 'data'), watchdog: 1000 },
+    machines: [{ id: 'a', driver: 'hangs', labels: {} }],
+    uplink: { ...loaded.uplink, url: `mqtt://127.0.0.1:${await freePort()}` },
+  };
+  let made = 0;
+  const replacedTwice = Promise.withResolvers<void>();
+  const hangs: DriverModule = {
+    settings: mtconnect.settings,
+    load:
+      async () =>
+      (_settings, { sign }) => ({
+        patience: 0,
+        async *observe(_from, signal) {
+          made += 1;
+          if (made === 3) replacedTwice.resolve();
+          if (made === 1) {
+            await aborted(signal);
+            const zombie = setInterval(() => sign?.('turn'), 50);
+            t.teardown(() => clearInterval(zombie));
+          }
+          await new Promise(() => undefined);
+        },
+      }),
+  };
+  const stop = new AbortController();
+  const log = pino({ level: 'silent' });
+  const run = new Gateway({ config, drivers: { hangs }, version: '0', log }).run(stop.signal);
+  const timer = setTimeout(() => replacedTwice.reject(new Error('the second one is not found to hang')), 15_000);
+  await replacedTwice.promise.catch((error: unknown) => t.fail(String(error)));
+  clearTimeout(timer);
+  t.equal(made, 3);
+  stop.abort();
+  await run;
+});

@@ -3,7 +3,7 @@ import type { ClockQuality } from '../clock.ts';
 import type { Config, MachineConfig } from '../config/schema.ts';
 import type { Driver, DriverModule } from '../drivers/driver.ts';
 import { driverFolder } from '../drivers/folder.ts';
-import { Pulse } from '../drivers/pulse.ts';
+import { Pulse, type Sign } from '../drivers/pulse.ts';
 import { Supervisor } from '../drivers/supervise.ts';
 import { Fault } from '../errors.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
@@ -134,11 +134,17 @@ export class Machines {
     const log = this.#options.log.child({ machine });
     const pulse = new Pulse();
     const folder = driverFolder(dataDir, config.driver);
-    const context = { machine, log, clock, folder, sign: pulse.sign.bind(pulse) };
     const newDriver = await this.#loadDriver(config).catch((error: unknown) => () => broken(error));
+    let made = 0;
     const create = () => {
+      made += 1;
+      const own = made;
+      // One that hung and was left behind may go on some day: it speaks for nobody.
+      const sign = (what: Sign) => {
+        if (own === made) pulse.sign(what);
+      };
       try {
-        return newDriver(config, context);
+        return newDriver(config, { machine, log, clock, folder, sign });
       } catch (error) {
         return broken(error);
       }
