@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBroker } from './measure/broker.ts';
-import { type Figure, figure, type Run, type Section } from './measure/figures.ts';
+import { compared, type Figure, figure, type Run, type Section } from './measure/figures.ts';
 import { startGateway } from './measure/gateway.ts';
 import { cpuSeconds, residentMb } from './measure/process.ts';
 import { polledMachines, startSource } from './measure/source.ts';
@@ -15,6 +17,11 @@ const WARM_UP_MS = 5000;
 const IN_FLIGHT = [1, 8];
 /** The last second may still be on its way. */
 const NEARLY_ALL = 0.99;
+const BARE_MS = { guard: 500, short: 2000, long: 10_000 };
+/** Registers that a request asks for at most (Modbus Application Protocol 1.1b3, 6.3). */
+const A_REQUEST = 125;
+/** Transaction, protocol, length, unit; function and count of bytes. */
+const ANSWER_BYTES = 7 + 2 + 2 * A_REQUEST;
 
 /** (j) Modbus TCP, 9,900 registers polled ten times a second, committed and acknowledged. */
 export async function registers({ scale, repeats, folder }: Run): Promise<Section> {
@@ -31,23 +38,24 @@ export async function registers({ scale, repeats, folder }: Run): Promise<Sectio
       uplink: { url: broker.url },
     });
     await sleep(WARM_UP_MS);
-    const rates: number[] = [];
+    const rates: { value: number; limit: number }[] = [];
     const shares: number[] = [];
     const memory: number[] = [];
     for (let i = 0; i < repeats; i++) {
       const before = { at: performance.now(), received, cpu: cpuSeconds(gateway.pid) };
       await sleep(WINDOW_MS[scale]);
       const seconds = (performance.now() - before.at) / 1000;
-      rates.push((received - before.received) / seconds);
+      const value = (received - before.received) / seconds;
       shares.push(((cpuSeconds(gateway.pid) - before.cpu) / seconds) * 100);
       memory.push(residentMb(gateway.pid));
+      rates.push({ value, limit: await bareRate(source.urls[0] as string, BARE_MS[scale]) });
     }
     const { lanes, machines } = await gateway.status();
     const waiting = lanes.reduce((sum, { observations }) => sum + observations, 0);
     const name = requestsInFlight === 1 ? 'one request at a time' : `${requestsInFlight} requests at a time`;
     const rate = { text: `${OFFERED.toLocaleString('en')}/s`, atLeast: OFFERED * NEARLY_ALL };
     figures.push(
-      figure(`${name}: acknowledged`, 'observations/s', rates, rate),
+      compared(`${name}: acknowledged`, 'observations/s', 'bare socket', rates, rate),
       figure(`${name}: processor`, '% of a core', shares, { text: '< 100 %', atMost: 100 }),
       figure(`${name}: memory`, 'MB', memory, { text: '< 200 MB', atMost: 200 }),
       figure(`${name}: waiting at the end`, 'observations', [waiting]),
@@ -57,10 +65,32 @@ export async function registers({ scale, repeats, folder }: Run): Promise<Sectio
   }
   return {
     title: 'Modbus TCP: 9,900 registers, ten times a second',
-    method: `One machine, ${REGISTERS.toLocaleString('en')} signals of one register each, polled every ${POLL_MS} ms from a source written in C; read, committed, published, acknowledged by Mosquitto and counted by a subscriber (QoS 0). ${WINDOW_MS[scale] / 1000} s for each repeat, batches of a second (2,000 observations at most).`,
+    method: `One machine, ${REGISTERS.toLocaleString('en')} signals of one register each, polled every ${POLL_MS} ms from a source written in C; read, committed, published, acknowledged by Mosquitto and counted by a subscriber (QoS 0). ${WINDOW_MS[scale] / 1000} s for each repeat, batches of a second (2,000 observations at most). The limit is what a bare socket reads in requests of ${A_REQUEST} registers, one at a time and without looking at them, as fast as it can beside the running gateway.`,
     figures,
     notes: [
       'For comparison, as the issue has it: Neuron 2.9.5 (C, nothing durable) does it at 42 % of a core and 63 MB; Node-RED 4 stops at 36,000/s.',
     ],
   };
+}
+
+/** Registers a second that a bare socket reads. */
+async function bareRate(url: string, ms: number): Promise<number> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).setNoDelay();
+  await once(socket, 'connect');
+  const request = Buffer.from([0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, A_REQUEST]);
+  let bytes = 0;
+  let due = ANSWER_BYTES;
+  socket.on('data', (chunk) => {
+    bytes += chunk.length;
+    if (bytes < due) return;
+    due += ANSWER_BYTES;
+    socket.write(request);
+  });
+  const from = performance.now();
+  socket.write(request);
+  await sleep(ms);
+  const seconds = (performance.now() - from) / 1000;
+  socket.destroy();
+  return ((bytes / ANSWER_BYTES) * A_REQUEST) / seconds;
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { slowDisk } from '../test/support/slow-disk.ts';
 import { startBroker } from './measure/broker.ts';
-import { compared, figure, type Run, type Section } from './measure/figures.ts';
+import { compared, figure, quantile, type Run, type Section } from './measure/figures.ts';
 import { startGateway } from './measure/gateway.ts';
 import { polledMachines, startSource } from './measure/source.ts';
+import { ages, subscribe } from './measure/subscriber.ts';
 
 const STALL_MS = 500;
 const MACHINES = 10;
@@ -18,6 +19,10 @@ export async function stall({ scale, repeats, folder }: Run): Promise<Section> {
   await using broker = await startBroker(folder);
   await using source = await startSource(folder, MACHINES, POLL_MS);
   const measure = async (env: Record<string, string>) => {
+    let late: number[] = [];
+    await using _subscriber = await subscribe(broker.url, (batch) => {
+      if (batch.kind === 'telemetry') for (const age of ages(batch)) late.push(age);
+    });
     await using gateway = await startGateway(
       folder,
       {
@@ -31,6 +36,7 @@ export async function stall({ scale, repeats, folder }: Run): Promise<Section> {
     // Each look begins the next window.
     await gateway.metric(P99);
     const delays: number[] = [];
+    late = [];
     for (let i = 0; i < repeats; i++) {
       await sleep(WINDOW_MS[scale]);
       delays.push((await gateway.metric(P99)) * 1000);
@@ -39,7 +45,7 @@ export async function stall({ scale, repeats, folder }: Run): Promise<Section> {
     const lost = after.machines.map((machine, i) => machine.lost - (before.machines[i]?.lost ?? 0));
     await gateway.stop();
     const missed = lost.reduce((sum, one) => sum + one, 0) / SIGNALS;
-    return { delays, missed, commits: after.buffer.commits - before.buffer.commits };
+    return { delays, missed, late: quantile(late, 0.5) };
   };
   const sound = await measure({});
   const stalled = await measure(slowDisk(folder, STALL_MS));
@@ -51,7 +57,7 @@ export async function stall({ scale, repeats, folder }: Run): Promise<Section> {
       compared('event-loop delay P99', 'ms', 'sound disk', pairs, { text: '< 20 ms', atMost: 20 }),
       figure('polls missed', `of ${polls(repeats, scale)}`, [stalled.missed], { text: '0', atMost: 0 }),
       figure('polls missed on the sound disk', `of ${polls(repeats, scale)}`, [sound.missed]),
-      figure('commits meanwhile', `where the sound disk had ${sound.commits}`, [stalled.commits]),
+      compared('poll → subscriber, P50', 'ms', 'sound disk', [{ value: stalled.late, limit: sound.late }]),
     ],
   };
 }

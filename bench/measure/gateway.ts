@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { stringify } from 'yaml';
 import { ask } from '../../src/control/client.ts';
 import type { ApiState } from '../../src/http/api.ts';
 import { freePort } from '../../test/support/brokers.ts';
@@ -41,7 +40,8 @@ export async function startGateway(
   const data = dataDir ?? join(own, 'data');
   const listen = `127.0.0.1:${await freePort()}`;
   const rest = { http: { listen }, log: { format: 'json', level: 'info' } };
-  writeFileSync(file, stringify({ gateway: { id: 'gw', tenant: 'acme', dataDir: data }, ...config, ...rest }));
+  // JSON is YAML, and has no aliases.
+  writeFileSync(file, JSON.stringify({ gateway: { id: 'gw', tenant: 'acme', dataDir: data }, ...config, ...rest }));
   const begun = performance.now();
   const child = spawn(process.execPath, ['--max-semi-space-size=1', PROGRAM, 'run', '--config', file], {
     env: { ...process.env, MALLOC_ARENA_MAX: '1', ...env },
@@ -72,7 +72,7 @@ export async function startGateway(
     status: () => ask<ApiState>(data, { command: 'status' }),
     async metric(name) {
       const text = await (await fetch(`http://${listen}/metrics`)).text();
-      return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1]);
+      return Number(new RegExp(`^${name}\\S* (\\S+)`, 'm').exec(text)?.[1]);
     },
     stop: () => end('SIGTERM'),
     [Symbol.asyncDispose]: () => end('SIGKILL'),
