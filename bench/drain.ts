@@ -1,5 +1,6 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { pino } from 'pino';
 import { systemClock } from '../src/clock.ts';
@@ -11,7 +12,7 @@ import type { NewBatch, StoredBatch } from '../src/outbox/outbox.ts';
 import { IDENTITY, uplinkConfig } from '../test/support/forwarding.ts';
 import { startBroker } from './measure/broker.ts';
 import { bodiesOf } from './measure/data.ts';
-import { compared, type Pair, type Run, type Scale, type Section } from './measure/figures.ts';
+import { compared, figure, type Pair, type Run, type Scale, type Section } from './measure/figures.ts';
 import { stopwatch } from './measure/stopwatch.ts';
 
 const OBSERVATIONS = { guard: 300_000, short: 500_000, long: 5_000_000 };
@@ -27,11 +28,13 @@ const WINDOW = 64;
 const AGE_MS = 3_600_000;
 const BUDGET = { maxBytes: 8e9, maxAge: 1e12 };
 const LOG = pino({ level: 'silent' });
+/** How often it is asked whether all is acknowledged. */
+const LOOK_MS = 2;
 
 const COMPRESSIONS = ['none', 'zstd'] as const;
 type Compression = (typeof COMPRESSIONS)[number];
 
-/** (b) A backlog in the outbox → acknowledged by Mosquitto and marked as delivered. */
+/** (b) A backlog in the outbox → acknowledged by Mosquitto. */
 export async function drain({ scale, repeats, folder }: Run): Promise<Section> {
   await using broker = await startBroker(folder);
   const observations = OBSERVATIONS[scale];
@@ -41,6 +44,7 @@ export async function drain({ scale, repeats, folder }: Run): Promise<Section> {
   for (const compression of scale === 'guard' ? (['none'] as const) : COMPRESSIONS) {
     const messages = stored.map((batch) => encodeBatch(batch, SENDER, compression, true));
     const pairs: Pair[] = [];
+    const marked: number[] = [];
     // The first turn warms up.
     for (let i = 0; i <= repeats; i++) {
       const copy = join(folder, 'copy');
@@ -48,14 +52,19 @@ export async function drain({ scale, repeats, folder }: Run): Promise<Section> {
       cpSync(full, copy, { recursive: true });
       const ours = await sendBacklog({ dataDir: copy, url: broker.url, compression, batches: stored.length, scale });
       const bare = await publishAll(broker.url, messages, scale);
-      if (i > 0) pairs.push({ value: observations / ours, limit: observations / bare });
+      if (i === 0) continue;
+      pairs.push({ value: observations / ours.acknowledged, limit: observations / bare });
+      marked.push(observations / ours.marked);
     }
     const target = { text: '≥ 50 % of the limit, ≥ 2,000,000/s', ratioAtLeast: 0.5, atLeast: 2e6 };
-    figures.push(compared(`compression ${compression}`, 'observations/s', 'bare mqtt.js', pairs, target));
+    figures.push(
+      compared(`compression ${compression}`, 'observations/s', 'bare mqtt.js', pairs, target),
+      figure(`compression ${compression}, marked as delivered too`, 'observations/s', marked),
+    );
   }
   return {
-    title: 'Drain: a backlog → acknowledged and marked as delivered',
-    method: `${observations.toLocaleString('en')} observations of ${MACHINES} machines in batches of ${A_BATCH}, an hour old, by the forwarder in this process to Mosquitto, window ${WINDOW}, MQTT 5, from the standing link to the last mark on the disk. The limit is mqtt.js with the same finished messages (topic, payload, properties) and the same window.`,
+    title: 'Drain: a backlog → acknowledged',
+    method: `${observations.toLocaleString('en')} observations of ${MACHINES} machines in batches of ${A_BATCH}, an hour old, by the forwarder in this process to Mosquitto, window ${WINDOW}, MQTT 5, from the standing link to the last acknowledgement, and to the last mark on the disk. The limit is mqtt.js with the same finished messages (topic, payload, properties) and the same window.`,
     figures,
   };
 }
@@ -90,37 +99,41 @@ interface BacklogToSend {
   readonly scale: Scale;
 }
 
-/** Seconds until everything is acknowledged and marked. */
-async function sendBacklog({ dataDir, url, compression, batches, scale }: BacklogToSend): Promise<number> {
+/** Seconds until everything is acknowledged, and until it is marked. */
+async function sendBacklog({ dataDir, url, compression, batches, scale }: BacklogToSend) {
   const outbox = await openOutbox({ dataDir, budget: BUDGET, log: LOG, clock: systemClock });
-  const { watched, took } = watch(outbox, batches, scale);
+  const { watched, begun, done } = watch(outbox, batches, scale);
   const uplink = uplinkConfig(url, { version: '5', window: WINDOW, compression, ackTimeout: 20_000 });
   const forwarder = new Forwarder({
     ...{ outbox: watched, uplink, identity: IDENTITY, version: '0.0.0', log: LOG, clock: systemClock },
   });
   const stop = new AbortController();
   const running = forwarder.run(stop.signal);
-  const seconds = await took;
+  const seconds = await begun;
+  while (forwarder.status().acknowledged < batches) await sleep(LOOK_MS);
+  const acknowledged = seconds();
+  await done;
+  const marked = seconds();
   stop.abort();
   await running;
   await outbox.close();
-  return seconds;
+  return { acknowledged, marked };
 }
 
-/** An outbox that tells how long it took from the forwarder's first question, on a standing link, to the last mark. */
-function watch(outbox: LocalOutbox, batches: number, scale: Scale): { watched: LocalOutbox; took: Promise<number> } {
-  const done = Promise.withResolvers<number>();
-  let seconds: (() => number) | undefined;
+/** An outbox that tells of the forwarder's first question, which it asks on a standing link, and of the last mark. */
+function watch(outbox: LocalOutbox, batches: number, scale: Scale) {
+  const begun = Promise.withResolvers<() => number>();
+  const done = Promise.withResolvers<void>();
   let marked = 0;
   const changed: Pick<LocalOutbox, 'boundary' | 'settle'> = {
     boundary(before) {
-      seconds ??= stopwatch(scale);
+      begun.resolve(stopwatch(scale));
       return outbox.boundary(before);
     },
     async settle(ids) {
       await outbox.settle(ids);
       marked += ids.length;
-      if (marked === batches) done.resolve(seconds?.() ?? Number.NaN);
+      if (marked === batches) done.resolve();
     },
   };
   const watched = new Proxy(outbox, {
@@ -130,7 +143,7 @@ function watch(outbox: LocalOutbox, batches: number, scale: Scale): { watched: L
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  return { watched, took: done.promise };
+  return { watched, begun: begun.promise, done: done.promise };
 }
 
 /** Seconds that bare mqtt.js takes from the first publish to the last PUBACK. */
