@@ -15,7 +15,7 @@ import { bodiesOf } from './measure/data.ts';
 import { compared, figure, type Pair, type Run, type Scale, type Section } from './measure/figures.ts';
 import { stopwatch } from './measure/stopwatch.ts';
 
-const OBSERVATIONS = { guard: 300_000, short: 500_000, long: 5_000_000 };
+const OBSERVATIONS = { guard: 2_000_000, short: 500_000, long: 5_000_000 };
 const A_BATCH = 1000;
 const MACHINES = 10;
 /** Different bodies; each is used over and over. */

@@ -23,14 +23,14 @@ function best({ figures }: Section): Map<string, number> {
 t.test('ingest keeps its distance to bare zstd and inserts', async (t) => {
   const ratios = best(await ingest({ scale: 'guard', repeats: REPEATS, folder: t.testdir() }));
   t.comment(ratios);
-  t.ok((ratios.get('without rules') ?? 0) > 0.2, 'without rules');
-  t.ok((ratios.get('with 20 rules, features and rollups') ?? 0) > 0.15, 'with rules');
+  t.ok((ratios.get('without rules') ?? 0) > 0.12, 'without rules');
+  t.ok((ratios.get('with 20 rules, features and rollups') ?? 0) > 0.035, 'with rules');
 });
 
 t.test('a drain keeps its distance to bare mqtt.js', { skip: noMosquitto }, async (t) => {
   const ratios = best(await drain({ scale: 'guard', repeats: REPEATS, folder: t.testdir() }));
   t.comment(ratios);
-  t.ok((ratios.get('compression none') ?? 0) > 0.25, 'as it is');
+  t.ok((ratios.get('compression none') ?? 0) > 0.1, 'as it is');
 });
 
 t.test('MTConnect documents keep their distance to bare fast-xml-parser', async (t) => {
