@@ -139,13 +139,18 @@ export class Gateway {
     return turn;
   }
 
+  /** The buffer may have to be salvaged, and engines go through hours of data: the service manager is asked for time. */
   async #start(signal: AbortSignal): Promise<Parts> {
+    const manager = new ServiceManager(process.env, this.#log);
+    const started = new AbortController();
+    void manager.starting(AbortSignal.any([signal, started.signal]));
+    return this.#startParts(signal, manager).finally(() => started.abort());
+  }
+
+  async #startParts(signal: AbortSignal, manager: ServiceManager): Promise<Parts> {
     const { gateway, machines } = this.#config;
     const { dataDir } = gateway;
     const beat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const manager = new ServiceManager(process.env, this.#log);
-    const open = new AbortController();
-    void manager.starting(AbortSignal.any([signal, open.signal]));
     const opening = openOutbox({
       dataDir,
       watched: { beat, limit: gateway.watchdog, dataDir },
@@ -158,7 +163,7 @@ export class Gateway {
     });
     this.#clock.start(signal);
     // Side by side: asking for the clock's state can take seconds where the system is still booting.
-    const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]).finally(() => open.abort());
+    const [outbox] = await Promise.all([opening, this.#clockSync.start(signal)]);
     this.#clock.startSteadyAt(outbox.storedUntil);
     const parts = await buildParts(outbox, {
       ...{ version: this.#options.version, log: this.#log, clock: this.#clock, beat, manager },

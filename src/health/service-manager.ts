@@ -37,7 +37,10 @@ export class ServiceManager {
     while (performance.now() - begun < LONGEST_START_MS) {
       await sleep(everyMs, undefined, { ref: false, signal }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.#tell([`EXTEND_TIMEOUT_USEC=${EXTEND_MS * 1000}`, '--status=opens the buffer']);
+      await this.#tell([
+        `EXTEND_TIMEOUT_USEC=${EXTEND_MS * 1000}`,
+        '--status=starts: opens the buffer, goes through what is stored',
+      ]);
     }
   }
 
