@@ -38,11 +38,15 @@ export class ModbusDriver implements Driver {
   readonly #context: DriverContext;
   readonly #links: Links;
   #running: Running | undefined;
+  /** Asked for every second: it is found once. */
+  readonly patience: number;
 
   constructor(settings: ModbusSettings, context: DriverContext, links: Links) {
     this.#settings = settings;
     this.#context = context;
     this.#links = links;
+    const pauses = resolveSignals(settings).signals.map(({ every }) => every);
+    this.patience = Math.max(settings.poll, ...pauses) + PATIENT_REQUESTS * settings.timeout;
   }
 
   async *observe(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Reading> {
@@ -75,13 +79,6 @@ export class ModbusDriver implements Driver {
       this.#running = undefined;
       await polling;
     }
-  }
-
-  get patience(): number {
-    const { poll, timeout } = this.#settings;
-    return (
-      Math.max(poll, ...resolveSignals(this.#settings).signals.map(({ every }) => every)) + PATIENT_REQUESTS * timeout
-    );
   }
 
   vitals(): readonly Vital[] {
