@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -62,14 +62,4 @@ async function accepting(port: number, child: ChildProcess): Promise<void> {
 export function brokerVersion(): string {
   const { stdout } = spawnSync('mosquitto', ['-h'], { env: ENVIRONMENT, encoding: 'utf8' });
   return /version (\S+)/.exec(stdout ?? '')?.[1] ?? 'none';
-}
-
-/** Whether a program of the system is there. */
-export function has(program: string): boolean {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { env: ENVIRONMENT, stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
