@@ -5,8 +5,7 @@ import { join } from 'node:path';
 /** A freshly installed Debian is made once and kept: half a minute. */
 const CACHE = join(tmpdir(), 'edge-gateway-test');
 const RELEASE = 'bookworm';
-/** Nothing of what surrounds the tests. */
-export const ENV = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+const ENV = ['PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8'];
 
 /** Lays the smallest Debian with systemd into `folder`/root: nothing of this computer, and nothing of ours, is in it. */
 export function cleanRoot(folder: string): string {
@@ -32,5 +31,13 @@ export function cleanRoot(folder: string): string {
 export function inRoot(root: string, ...command: string[]): SpawnSyncReturns<string> {
   const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
   const unshare = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script, root, ...command];
-  return spawnSync('unshare', unshare, { encoding: 'utf8', env: ENV });
+  return spawnClean('unshare', ...unshare);
+}
+
+/**
+ * Runs a command with nothing of what surrounds the tests. tap adds its loader to the environment of whatever Node.js spawns: `env` takes
+ * it away.
+ */
+export function spawnClean(...command: string[]): SpawnSyncReturns<string> {
+  return spawnSync('env', ['-i', ...ENV, ...command], { encoding: 'utf8' });
 }

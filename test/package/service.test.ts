@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { until } from '../support/plant.ts';
 import { buildPackage } from './build.ts';
-import { cleanRoot, ENV, inRoot } from './clean-root.ts';
+import { cleanRoot, inRoot, spawnClean } from './clean-root.ts';
 import { missingTools, notRoot } from './tools.ts';
 
 /** Shorter than the unit's minute, so that the test does not take as long. */
@@ -50,10 +50,7 @@ class Computer implements AsyncDisposable {
 
   /** What a command of a shell printed, whatever its exit code. */
   run(script: string): string {
-    const { stdout, stderr } = spawnSync('nsenter', ['--target', this.#first, '--all', 'sh', '-c', script], {
-      encoding: 'utf8',
-      env: ENV,
-    });
+    const { stdout, stderr } = spawnClean('nsenter', '--target', this.#first, '--all', 'sh', '-c', script);
     return stdout + stderr;
   }
 
