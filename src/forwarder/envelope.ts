@@ -1,8 +1,9 @@
-import { constants, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { UplinkConfig } from '../config/schema.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
 import { batchTopic, CONTRACT_VERSION, PAYLOAD_KEY } from '../wire/contract.ts';
 import type { PublishProperties } from './mqtt.ts';
+import { wrapFrame } from './zstd-frame.ts';
 
 export type Compression = UplinkConfig['compression'];
 
@@ -26,21 +27,26 @@ export const PROPERTIES: PublishProperties = {
   userProperties: { v: String(CONTRACT_VERSION) },
 };
 
+/** From this size of a body on its stored frame goes out as it is: what an envelope takes uncompressed counts little then. */
+const WRAP_BYTES = 4096;
+
 /**
  * Puts the envelope around a stored body. The body is JSON text already, so nothing is parsed; the same batch always
  * gives the same bytes (before compression), but for the mark `historical`: it is sent late, or once more.
- * @throws Error when the body is not zstd
+ * @throws Error when the body is damaged
  */
 export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression, historical = false): Message {
-  const { machine, kind, stream, seq, t0, clock } = batch;
+  const { machine, kind, stream, seq, t0, clock, body, frame } = batch;
+  if (body === undefined) throw new Error('its body is damaged');
   const { tenant, gateway } = sender;
   const mark = historical ? { historical } : {};
   const head = JSON.stringify({ v: CONTRACT_VERSION, tenant, gateway, machine, kind, stream, seq, t0, clock, ...mark });
-  const json = Buffer.concat([
-    Buffer.from(`${head.slice(0, -1)},"${PAYLOAD_KEY[kind]}":`),
-    zstdDecompressSync(batch.body),
-    Buffer.from('}'),
-  ]);
+  const before = Buffer.from(`${head.slice(0, -1)},"${PAYLOAD_KEY[kind]}":`);
+  const after = Buffer.from('}');
+  const payload =
+    compression === 'zstd' && frame !== undefined && body.length >= WRAP_BYTES
+      ? wrapFrame(frame, body.length, before, after)
+      : compressed(Buffer.concat([before, body, after]), compression);
   const topic = batchTopic(tenant, gateway, machine, kind);
   const properties = {
     contentType: PROPERTIES.contentType,
@@ -50,7 +56,7 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
       ...(compression === 'none' ? {} : { encoding: compression }),
     },
   };
-  return { topic, payload: compressed(json, compression), properties };
+  return { topic, payload, properties };
 }
 
 function compressed(json: Buffer, compression: Compression): Buffer {

@@ -147,7 +147,7 @@ export class Forwarder {
       perSecond: 0,
     };
     const ranges = await Promise.all(progress.unclaimed.map(({ after, upTo }) => outbox.weigh(after, upTo)));
-    const inHand = progress.inHand.map(({ count, body }) => ({ batches: 1, observations: count, bytes: body.length }));
+    const inHand = progress.inHand.map(({ count, bytes }) => ({ batches: 1, observations: count, bytes }));
     const backfill = [...ranges, ...inHand].reduce(plus, { batches: 0, observations: 0, bytes: 0 });
     const weights = { alert: backlog.alert, live: minus(backlog.live, backfill), backfill };
     return SEND_LANES.map((lane) => {

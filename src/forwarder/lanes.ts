@@ -1,4 +1,4 @@
-import type { StoredBatch } from '../outbox/outbox.ts';
+import { type StoredBatch, sizeOf } from '../outbox/outbox.ts';
 
 /** Priority classes in the order in which they are sent: the outbox's own, and what is too old to be live. */
 export const SEND_LANES = ['alert', 'live', 'backfill'] as const;
@@ -42,7 +42,7 @@ export class Lanes {
     const state = this.#lane(lane);
     if (first) state.queue.unshift(...batches);
     else state.queue.push(...batches);
-    state.bytes += batches.reduce((sum, { body }) => sum + body.byteLength, 0);
+    state.bytes += batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
   }
 
   has(id: number): boolean {
@@ -57,7 +57,7 @@ export class Lanes {
     if (state === undefined || batch === undefined) return undefined;
     for (const lower of ready.slice(ready.indexOf(state) + 1)) lower.overtaken += 1;
     state.overtaken = 0;
-    state.bytes -= batch.body.byteLength;
+    state.bytes -= sizeOf(batch);
     return { lane: state.lane, batch };
   }
 

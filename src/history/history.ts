@@ -1,7 +1,6 @@
-import type { Value } from '../observation.ts';
-import { decodeBody } from '../outbox/codec.ts';
 import type { LocalHistory } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
+import { signalsIn } from '../outbox/telemetry.ts';
 import { type Series, SeriesBuilder } from './series.ts';
 
 /** Ids that are all looked at; where a range has more, some of its batches are. */
@@ -91,19 +90,9 @@ async function readPlaces(
   }
 }
 
-interface Columns {
-  readonly unit?: string;
-  readonly t: readonly number[];
-  readonly v: readonly Value[];
-}
-
-function addTo(
-  builders: ReadonlyMap<string, SeriesBuilder>,
-  { t0, body }: StoredBatch,
-  from: number,
-  to: number,
-): void {
-  const signals = signalsIn(body);
+function addTo(builders: ReadonlyMap<string, SeriesBuilder>, batch: StoredBatch, from: number, to: number): void {
+  const { t0 } = batch;
+  const signals = signalsIn(batch);
   for (const [name, builder] of builders) {
     const columns = Object.hasOwn(signals, name) ? signals[name] : undefined;
     if (columns === undefined) continue;
@@ -112,14 +101,5 @@ function addTo(
       const t = t0 + offset;
       if (t >= from && t <= to) builder.add(t, columns.v[i] ?? null);
     }
-  }
-}
-
-/** Nothing of a body that is damaged: `buffer verify` tells of it. */
-function signalsIn(body: Uint8Array): Readonly<Record<string, Columns>> {
-  try {
-    return JSON.parse(decodeBody(body));
-  } catch {
-    return {};
   }
 }

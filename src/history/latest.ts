@@ -15,36 +15,56 @@ export interface LatestValue {
   readonly q: Quality;
 }
 
+/** What is known of a signal, in place: most of it is never looked at. */
+interface Known {
+  unit: string | undefined;
+  t: number;
+  v: Value;
+  q: Quality;
+  /** As it was asked for last, while it is still so. */
+  asked: LatestValue | undefined;
+}
+
 /** The last value of each signal of a machine. A value keeps its object until another comes, so that what changed is seen by identity. */
 export class LatestValues {
-  readonly #values = new Map<string, LatestValue>();
+  readonly #known = new Map<string, Known>();
   readonly #clock: Clock;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
 
-  /** One that is older than what is known is passed over, unless what is known is of the future: then a clock was wrong. */
   take(values: Iterable<LatestValue>): void {
-    const now = this.#clock.now();
-    for (const value of values) {
-      const known = this.#values.get(value.name);
-      const isOld = known !== undefined && value.t < known.t && known.t <= now;
-      if (known === undefined ? this.#values.size >= MAX_SIGNALS : isOld || isSame(known, value)) continue;
-      this.#values.set(value.name, value);
+    for (const { name, unit, t, v, q } of values) this.observe(name, unit, t, v, q);
+  }
+
+  /** A value that is older than what is known is passed over, unless what is known is of the future: then a clock was wrong. */
+  observe(name: string, unit: string | undefined, t: number, v: Value, q: Quality): void {
+    const known = this.#known.get(name);
+    if (known === undefined) {
+      if (this.#known.size < MAX_SIGNALS) this.#known.set(name, { unit, t, v, q, asked: undefined });
+      return;
     }
+    if (t < known.t && known.t <= this.#clock.now()) return;
+    if (t === known.t && v === known.v && q === known.q) return;
+    known.unit = unit;
+    known.t = t;
+    known.v = v;
+    known.q = q;
+    known.asked = undefined;
   }
 
   get size(): number {
-    return this.#values.size;
+    return this.#known.size;
   }
 
   get(name: string): LatestValue | undefined {
-    return this.#values.get(name);
+    const known = this.#known.get(name);
+    return known && told(name, known);
   }
 
   all(): LatestValue[] {
-    return [...this.#values.values()];
+    return Array.from(this.#known, ([name, known]) => told(name, known));
   }
 
   /** Takes what `all` gave before a restart, as JSON has it. Passes over what is none. */
@@ -53,8 +73,10 @@ export class LatestValues {
   }
 }
 
-function isSame(a: LatestValue, b: LatestValue): boolean {
-  return a.t === b.t && a.v === b.v && a.q === b.q;
+function told(name: string, known: Known): LatestValue {
+  const { unit, t, v, q } = known;
+  known.asked ??= { name, unit, t, v, q };
+  return known.asked;
 }
 
 function isValue(value: Partial<LatestValue> | null): value is LatestValue {

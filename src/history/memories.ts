@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { codeOf, explain } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Gap, Observation, Quality, Value } from '../observation.ts';
-import { decodeBody } from '../outbox/codec.ts';
+import type { Gap, Observation } from '../observation.ts';
 import type { LocalHistory } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
+import { signalsIn } from '../outbox/telemetry.ts';
 import { LatestValues } from './latest.ts';
 import { type Segment, StateTimeline } from './state-timeline.ts';
 
@@ -136,10 +136,10 @@ export class Memories {
     }
   }
 
-  #take({ machine, t0, body }: StoredBatch): void {
-    const signals: Readonly<Record<string, Columns>> = JSON.parse(decodeBody(body));
+  #take(batch: StoredBatch): void {
+    const { machine, t0 } = batch;
     const { latest } = this.of(machine);
-    for (const [name, { unit, t, v, q }] of Object.entries(signals)) {
+    for (const [name, { unit, t, v, q }] of Object.entries(signalsIn(batch))) {
       for (const [i, offset] of t.entries()) {
         const value = { name, unit, t: t0 + Math.floor(offset), v: v[i] ?? null, q: q?.[i] ?? ('good' as const) };
         latest.take([value]);
@@ -147,11 +147,4 @@ export class Memories {
       }
     }
   }
-}
-
-interface Columns {
-  readonly unit?: string;
-  readonly t: readonly number[];
-  readonly v: readonly Value[];
-  readonly q?: readonly Quality[];
 }

@@ -23,7 +23,24 @@ export function encodeBody(text: string): Buffer {
  * @throws Error when the frame is damaged
  */
 export function decodeBody(body: Uint8Array): string {
-  return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }).toString();
+  return unpack(body).toString();
+}
+
+/**
+ * The JSON text of a stored body as bytes in a buffer of their own size, which may move to another thread; undefined when the frame
+ * is damaged.
+ */
+export function readBody(body: Uint8Array): Uint8Array | undefined {
+  try {
+    return new Uint8Array(unpack(body));
+  } catch {
+    // Whoever asked for it tells what was damaged.
+    return undefined;
+  }
+}
+
+function unpack(body: Uint8Array): Buffer {
+  return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES });
 }
 
 /** Whether a text is JSON of an object or a list. */

@@ -52,12 +52,21 @@ export interface StoredBatch {
   readonly t0: number;
   readonly count: number;
   readonly clock: ClockQuality;
-  /** zstd of the JSON text. */
-  readonly body: Uint8Array;
+  /** JSON text; undefined where what is stored is damaged. */
+  readonly body: Uint8Array | undefined;
+  /** The same as it is stored, where that is one zstd frame which needs nothing else to be read. */
+  readonly frame: Uint8Array | undefined;
+  /** That it takes on the disk. */
+  readonly bytes: number;
   /** When it was committed, milliseconds since the epoch. */
   readonly storedAt: number;
   /** How often a receiver refused it. */
   readonly refusals: number;
+}
+
+/** Bytes that a batch takes in memory, about. */
+export function sizeOf({ body, frame }: Pick<StoredBatch, 'body' | 'frame'>): number {
+  return (frame?.length ?? 0) + (body?.length ?? 0);
 }
 
 /** Which undelivered batches to claim. */
@@ -70,7 +79,7 @@ export interface Claim {
   /** Highest id first; default: lowest first. */
   readonly newestFirst?: boolean;
   readonly limit: number;
-  /** Of bodies, about; one batch is given at least. */
+  /** Of bodies and frames, about; one batch is given at least. */
   readonly maxBytes: number;
 }
 

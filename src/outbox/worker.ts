@@ -152,7 +152,8 @@ class OutboxWorker {
 
 /** The bodies change threads without being copied. */
 function handedOver(value: readonly StoredBatch[]): Outcome {
-  return { value: [...value], transfer: value.map(({ body }) => body.buffer as ArrayBuffer) };
+  const parts = value.flatMap(({ body, frame }) => [body, frame]).filter((part) => part !== undefined);
+  return { value: [...value], transfer: parts.map(({ buffer }) => buffer as ArrayBuffer) };
 }
 
 if (parentPort !== null) {

@@ -1,8 +1,8 @@
 import { instantAt } from '../instant.ts';
-import type { Observation, Quality, Value } from '../observation.ts';
-import { decodeBody } from '../outbox/codec.ts';
+import type { Observation } from '../observation.ts';
 import { LOCAL_STREAM, type LocalHistory } from '../outbox/local.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
+import { signalsIn } from '../outbox/telemetry.ts';
 import { isDerived } from './derived-names.ts';
 import type { Derived } from './engines.ts';
 import type { MachineEngines } from './no-engines.ts';
@@ -103,22 +103,11 @@ function replayWaiting(to: Standing, now: number): void {
   if (!isHistory) engines.take();
 }
 
-interface Columns {
-  readonly t: readonly number[];
-  readonly v: readonly Value[];
-  readonly q?: readonly Quality[];
-}
-
-/** Signal by signal. Nothing of a body that is damaged. */
-function observationsIn({ t0, body }: StoredBatch): Observation[] {
-  let signals: Record<string, Columns>;
-  try {
-    signals = JSON.parse(decodeBody(body));
-  } catch {
-    // `buffer verify` tells of it, and the forwarder where it is still to be sent.
-    return [];
-  }
-  return Object.entries(signals).flatMap(([signal, { t, v, q }]) =>
-    t.map((offset, i): Observation => ({ signal, ...instantAt(t0, offset), v: v[i] ?? null, q: q?.[i] ?? 'good' })),
+/** Signal by signal. */
+function observationsIn(batch: StoredBatch): Observation[] {
+  return Object.entries(signalsIn(batch)).flatMap(([signal, { t, v, q }]) =>
+    t.map(
+      (offset, i): Observation => ({ signal, ...instantAt(batch.t0, offset), v: v[i] ?? null, q: q?.[i] ?? 'good' }),
+    ),
   );
 }

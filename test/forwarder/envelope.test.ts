@@ -19,7 +19,9 @@ function stored(body = BODY): StoredBatch {
     t0: 1_763_640_000_000,
     count: 2,
     clock: 'synced',
-    body: zstdCompressSync(body),
+    body: Buffer.from(body),
+    frame: zstdCompressSync(body),
+    bytes: 9,
     storedAt: 0,
     refusals: 0,
   };
@@ -44,17 +46,21 @@ t.test('names the payload key after the kind', async (t) => {
 });
 
 t.test('says how the payload is compressed', async (t) => {
-  const plain = encodeBatch(stored(), SENDER, 'none').payload;
   const undo = { gzip: gunzipSync, zstd: zstdDecompressSync };
-  for (const compression of ['gzip', 'zstd'] as const) {
-    const { payload, properties } = encodeBatch(stored(), SENDER, compression);
-    t.same(undo[compression](payload), plain);
-    t.same(properties.userProperties, { v: '1', encoding: compression });
+  for (const body of [BODY, JSON.stringify({ rpm: { t: Array.from({ length: 5000 }, (_, i) => i), v: [] } })]) {
+    const plain = encodeBatch(stored(body), SENDER, 'none').payload;
+    for (const compression of ['gzip', 'zstd'] as const) {
+      for (const batch of [stored(body), { ...stored(body), frame: undefined }]) {
+        const { payload, properties } = encodeBatch(batch, SENDER, compression);
+        t.ok(undo[compression](payload).equals(plain));
+        t.same(properties.userProperties, { v: '1', encoding: compression });
+      }
+    }
   }
 });
 
-t.test('refuses a body that is not zstd', async (t) => {
-  t.throws(() => encodeBatch({ ...stored(), body: Buffer.from('{}') }, SENDER, 'none'));
+t.test('refuses a damaged body', async (t) => {
+  t.throws(() => encodeBatch({ ...stored(), body: undefined }, SENDER, 'none'), { message: /damaged/ });
 });
 
 t.test('counts the bytes of a packet as mqtt-packet writes them', async (t) => {

@@ -4,14 +4,13 @@ import { copyFileSync, existsSync, mkdirSync, openSync, readSync, statSync, writ
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { readAround } from '../../src/outbox/disk-read.ts';
 import { openOrSalvage } from '../../src/outbox/recovery.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { badDisk } from '../support/bad-disk.ts';
 import { seededRandom } from '../support/random.ts';
 import { noCompiler } from '../support/slow-disk.ts';
-import { batch, bulky } from './support.ts';
+import { batch, bulky, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -52,7 +51,7 @@ function found(dataDir: string, stream: string) {
   const isNew = store.stream !== stream;
   store.close();
   const kept = all.filter((one) => one.stream === stream && one.kind === 'telemetry').map(({ seq }) => seq);
-  const gaps = all.filter(({ kind }) => kind === 'event').flatMap(({ body }) => JSON.parse(decodeBody(body)));
+  const gaps = all.filter(({ kind }) => kind === 'event').flatMap(({ body }) => payloadOf(body));
   const told = gaps.flatMap(({ batches }) =>
     batches === undefined ? [] : Array.from({ length: batches.last - batches.first + 1 }, (_, i) => batches.first + i),
   );

@@ -1,10 +1,9 @@
 import t, { type Test } from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import type { NewBatch, StoredBatch } from '../../src/outbox/outbox.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
-import { batch, ROOMY } from './support.ts';
+import { batch, payloadOf, ROOMY } from './support.ts';
 
 const NOW = 1_763_640_000_000;
 const TERMS = { now: NOW, budget: ROOMY };
@@ -39,7 +38,7 @@ function open(t: Test, dataDir = t.testdir(), boot = 'boot-1'): Store {
 }
 
 const events = (batches: readonly StoredBatch[]) =>
-  batches.filter(({ kind }) => kind === 'event').flatMap(({ body }) => JSON.parse(decodeBody(body)));
+  batches.filter(({ kind }) => kind === 'event').flatMap(({ body }) => payloadOf(body));
 
 t.test('times of batches that nobody has are moved, and the originals follow from an event', (t) => {
   const store = open(t);
@@ -121,7 +120,7 @@ t.test('a gap of the gateway’s own clock moves with both its ends', (t) => {
   repair(store);
   const [first] = store.claim(ALL, NOW);
   t.equal(first?.t0, 1000 + OFFSET);
-  t.same(JSON.parse(decodeBody(first?.body ?? new Uint8Array())), [
+  t.same(payloadOf(first?.body), [
     { ...gap, from: null, to: 1003 + OFFSET },
     { ...gap, from: 900 + OFFSET, to: 1003 + OFFSET },
     driver,
@@ -129,7 +128,7 @@ t.test('a gap of the gateway’s own clock moves with both its ends', (t) => {
   const { bytes } = store.stats(NOW).backlog.live;
   t.equal(
     bytes,
-    store.claim(ALL, NOW).reduce((sum, { body: { length } }) => sum + length, 0),
+    store.claim(ALL, NOW).reduce((sum, { bytes }) => sum + bytes, 0),
     'the books know its size',
   );
   store.close();

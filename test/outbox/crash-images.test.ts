@@ -2,14 +2,13 @@ import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFil
 import { join } from 'node:path';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { diskFault, isDamage } from '../../src/outbox/disk-faults.ts';
 import { markDamaged } from '../../src/outbox/quarantine-files.ts';
 import { openOrSalvage } from '../../src/outbox/recovery.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch } from './support.ts';
+import { batch, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -57,7 +56,7 @@ function use(folder: string): { kept: Set<number>; told: Set<number>; stream: st
     try {
       const claimed = store.claim({ lane: 'live', after: 0, limit: 1e6, maxBytes: 1e9 }, NOW);
       store.commit({ appends: [{ batches: [batch()] }], settled: [], holds: [] }, TERMS);
-      const events = claimed.filter(({ kind }) => kind === 'event').flatMap(({ body }) => JSON.parse(decodeBody(body)));
+      const events = claimed.filter(({ kind }) => kind === 'event').flatMap(({ body }) => payloadOf(body));
       const lost = events.flatMap(({ batches }) => (batches?.kind === 'telemetry' ? [batches] : []));
       return {
         kept: new Set(claimed.filter(({ kind }) => kind === 'telemetry').map(({ seq }) => seq)),

@@ -17,12 +17,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { openOrSalvage } from '../../src/outbox/recovery.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { eventSchema, type WireEvent } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, bulky, claimAll, open } from './support.ts';
+import { batch, bulky, claimAll, open, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -51,7 +50,7 @@ function contentOf(store: Store, stream: string) {
   const events: (WireEvent & { machine: string })[] = all
     .filter(({ kind }) => kind === 'event')
     .flatMap(({ machine, body }) =>
-      JSON.parse(decodeBody(body)).map((event: unknown) => ({ machine, ...eventSchema.parse(event) })),
+      payloadOf(body).map((event: unknown) => ({ machine, ...eventSchema.parse(event) })),
     );
   return { seqs: all.filter((one) => one.stream === stream).map(({ seq }) => seq), events };
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { newStream } from '../../src/outbox/database.ts';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from '../../src/outbox/migrations.ts';
 import type { Outbox } from '../../src/outbox/outbox.ts';
@@ -12,7 +11,7 @@ import { takeOver } from '../../src/outbox/take-over.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { eventSchema, type WireEvent } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, claimAll, open } from './support.ts';
+import { batch, claimAll, open, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -61,7 +60,7 @@ async function found(outbox: Outbox, stream: string): Promise<Found> {
   for (const { machine, kind, seq, stream: own, body } of await claimAll(outbox)) {
     if (kind === 'telemetry' && own === stream) kept.add(`${machine} ${seq}`);
     if (kind !== 'event') continue;
-    for (const event of JSON.parse(decodeBody(body))) {
+    for (const event of payloadOf(body)) {
       const gap = eventSchema.parse(event);
       if (gap.type !== 'gap') continue;
       gaps.push(gap);

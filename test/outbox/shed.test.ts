@@ -1,12 +1,11 @@
 import { statfsSync } from 'node:fs';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { type Budget, LANES, type NewBatch, type Outbox, type WhenFull } from '../../src/outbox/outbox.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { eventSchema } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, open } from './support.ts';
+import { batch, open, payloadOf } from './support.ts';
 
 const MIB = 2 ** 20;
 const NOW = 1_763_640_000_000;
@@ -38,7 +37,7 @@ async function drain(outbox: Outbox): Promise<Sent[]> {
       const batches = await outbox.claim({ lane, after: 0, limit: 1000, maxBytes: 1e8 });
       if (batches.length === 0) break;
       for (const { machine, kind, seq, count, body } of batches) {
-        sent.push({ machine, kind, seq, count, payload: JSON.parse(decodeBody(body)) });
+        sent.push({ machine, kind, seq, count, payload: payloadOf(body) });
       }
       await outbox.settle(batches.map(({ id }) => id));
     }

@@ -1,10 +1,9 @@
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { split } from '../../src/outbox/split.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { eventSchema } from '../../src/wire/contract.ts';
-import { batch, claimAll, open, valuesOf } from './support.ts';
+import { batch, claimAll, open, payloadOf, valuesOf } from './support.ts';
 
 t.test('columns are cut at the same places, with what is no column in each part', async (t) => {
   const body = JSON.stringify({
@@ -46,7 +45,7 @@ t.test('a batch is replaced by its parts, and its seq is told', async (t) => {
       [5, 2, [4, 5]],
     ],
   );
-  const [gap] = JSON.parse(decodeBody(all.find(({ kind }) => kind === 'event')?.body ?? Buffer.of()));
+  const [gap] = payloadOf(all.find(({ kind }) => kind === 'event')?.body);
   t.match(gap, { type: 'gap', cause: 'split', count: 0, batches: { kind: 'telemetry', first: 2, last: 2 } });
   t.ok(eventSchema.safeParse(gap).success);
   using archive = Archive.open(dataDir);

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { Log } from '../../src/log.ts';
 import { openOutbox } from '../../src/outbox/client.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import type { Budget, NewBatch, Outbox, StoredBatch } from '../../src/outbox/outbox.ts';
 
 export const ROOMY: Budget = { maxBytes: 1e9, maxAge: 1e9 };
@@ -65,9 +64,14 @@ export function bulky(bytes: number, more: Partial<NewBatch> = {}): NewBatch {
   return batch([randomBytes((bytes * 3) / 4).toString('base64')], more);
 }
 
+/** What the body of a stored batch says. */
+export function payloadOf(body: Uint8Array | undefined) {
+  return JSON.parse(Buffer.from(body ?? []).toString());
+}
+
 /** The values that `batch` was made of. */
 export function valuesOf({ body }: Pick<StoredBatch, 'body'>): unknown[] {
-  return JSON.parse(decodeBody(body)).rpm.v;
+  return payloadOf(body).rpm.v;
 }
 
 export function claimAll(outbox: Outbox, lane: 'alert' | 'live' = 'live'): Promise<StoredBatch[]> {

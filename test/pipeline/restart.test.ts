@@ -6,12 +6,11 @@ import { oeeSchema } from '../../src/config/oee.ts';
 import { rollupsSchema } from '../../src/config/rollups.ts';
 import type { Cursor, Observation } from '../../src/observation.ts';
 import { openOutbox } from '../../src/outbox/client.ts';
-import { decodeBody } from '../../src/outbox/codec.ts';
 import { LANES } from '../../src/outbox/outbox.ts';
 import { Engines } from '../../src/pipeline/engines.ts';
 import { MachinePipeline } from '../../src/pipeline/machine-pipeline.ts';
 import { warmUp } from '../../src/pipeline/warm-up.ts';
-import { ROOMY, recordingLog } from '../outbox/support.ts';
+import { payloadOf, ROOMY, recordingLog } from '../outbox/support.ts';
 import { seededRandom } from '../support/random.ts';
 
 const RUNS = process.env['SOAK'] === '1' ? 40 : 3;
@@ -100,7 +99,7 @@ async function stored(t: Test, readings: readonly Observation[][], kills: Readon
   const entries: string[] = [];
   for (const lane of LANES) {
     for (const { kind, t0, body } of await outbox.claim({ lane, after: 0, limit: 1e6, maxBytes: 1e9 })) {
-      const payload = JSON.parse(decodeBody(body));
+      const payload = payloadOf(body);
       if (Array.isArray(payload)) {
         for (const { t, since, ...one } of payload) entries.push(JSON.stringify([kind, t0 + t, one]));
         continue;

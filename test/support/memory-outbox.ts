@@ -1,15 +1,16 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { Cursor } from '../../src/observation.ts';
-import type {
-  Append,
-  Budget,
-  Claim,
-  Lane,
-  LaneStats,
-  Outbox,
-  OutboxStats,
-  Recall,
-  StoredBatch,
+import {
+  type Append,
+  type Budget,
+  type Claim,
+  type Lane,
+  type LaneStats,
+  type Outbox,
+  type OutboxStats,
+  type Recall,
+  type StoredBatch,
+  sizeOf,
 } from '../../src/outbox/outbox.ts';
 
 /** A batch with its marks. */
@@ -53,7 +54,9 @@ export class MemoryOutbox implements Outbox {
       const { stream } = this;
       const marks = { delivered: false, refusals: 0, heldUntil: 0, reason: undefined };
       const id = this.rows.length + 1;
-      this.rows.push({ ...batch, ...marks, stream, id, seq, body: zstdCompressSync(body), storedAt: this.#now() });
+      const frame = zstdCompressSync(body);
+      const stored = { body: Buffer.from(body), frame, bytes: frame.length, storedAt: this.#now() };
+      this.rows.push({ ...batch, ...marks, ...stored, stream, id, seq });
     }
     if (cursor !== undefined) this.#cursors.set(cursor.machine, cursor.cursor);
     const lanes = new Set(batches.map(({ lane }) => lane));
@@ -194,8 +197,8 @@ export class MemoryOutbox implements Outbox {
 
 function some(rows: readonly MemoryRow[], limit: number, maxBytes = Number.POSITIVE_INFINITY): StoredBatch[] {
   let bytes = 0;
-  return rows.slice(0, limit).filter(({ body }, index) => {
-    bytes += body.byteLength;
+  return rows.slice(0, limit).filter((row, index) => {
+    bytes += sizeOf(row);
     return index === 0 || bytes <= maxBytes;
   });
 }
@@ -204,6 +207,6 @@ function weight(rows: readonly MemoryRow[]): Omit<LaneStats, 'oldest'> {
   return {
     batches: rows.length,
     observations: rows.reduce((sum, { count }) => sum + count, 0),
-    bytes: rows.reduce((sum, { body }) => sum + body.length, 0),
+    bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
