@@ -16,6 +16,7 @@ import type { EngineSettings } from '../pipeline/engines.ts';
 import { Totals } from '../pipeline/figures.ts';
 import { MachinePipeline } from '../pipeline/machine-pipeline.ts';
 import { type MachineEngines, noEngines } from '../pipeline/no-engines.ts';
+import { Uncommitted } from '../pipeline/uncommitted.ts';
 import { warmUp } from '../pipeline/warm-up.ts';
 import { budgetOf } from './budget.ts';
 import type { RunningMachine } from './machine-view.ts';
@@ -42,6 +43,7 @@ export interface MachinesOptions {
 export class Machines {
   /** Of all machines since the start. */
   readonly totals = new Totals();
+  readonly #uncommitted = new Uncommitted();
   readonly #options: MachinesOptions;
   readonly #running = new Map<string, RunningMachine>();
   /** Each driver is loaded once, so that its machines share what it holds. */
@@ -161,6 +163,7 @@ export class Machines {
       channelsOf: (rule) => rules().channelsOf(rule),
       source: { tenant, gateway, site, labels },
       totals: this.totals,
+      uncommitted: this.#uncommitted,
       latest: memories.of(machine).latest,
       lost: (gap) => memories.gap(machine, gap),
       toTell: this.#options.quotas.toTell,

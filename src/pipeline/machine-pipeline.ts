@@ -1,19 +1,17 @@
 import { untilAborted } from '../abort.ts';
 import type { Clock, ClockQuality, StampClock } from '../clock.ts';
-import { type LatestValue, LatestValues } from '../history/latest.ts';
+import { LatestValues } from '../history/latest.ts';
 import type { Log } from '../log.ts';
-import type { Cursor, Gap, MachineEvent, Observation, Reading } from '../observation.ts';
+import type { Cursor, Gap, MachineEvent, Observation, Quality, Reading, Value } from '../observation.ts';
 import type { NewNotice } from '../outbox/local.ts';
-import type { NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
+import type { Append, NewBatch, Outbox, WhenFull } from '../outbox/outbox.ts';
 import { type AlertSource, noticesOf, sealAlerts } from './alerts.ts';
 import { TelemetryBatcher } from './batcher.ts';
 import type { Derived } from './engines.ts';
 import { MachineFigures, Totals } from './figures.ts';
 import type { MachineEngines } from './no-engines.ts';
 import { type Transition, UNPUBLISHED } from './rules/rule.ts';
-
-/** Appends that may wait for the disk before the driver is no longer pulled: some 16,000 observations. */
-const MAX_PENDING_APPENDS = 8;
+import { Uncommitted, weightOf } from './uncommitted.ts';
 
 /** An idle machine's cursor moves with every heartbeat; writing each one would wear the card for nothing. */
 const IDLE_CURSOR_MS = 10_000;
@@ -45,6 +43,8 @@ export interface MachinePipelineOptions {
   readonly lost?: (gap: Gap) => void;
   /** Counts what is told of all machines together; default: its own. */
   readonly totals?: Totals;
+  /** Bounds what waits for the disk, of all machines together; default: of this one alone. */
+  readonly uncommitted?: Uncommitted;
   /** What people are told of a step of an alert, if anything; default: all of it. */
   readonly toTell?: (transition: Transition) => Transition | undefined;
   /** So many observations were handed over to be stored. */
@@ -65,6 +65,7 @@ export class MachinePipeline {
   readonly #unitOf = (signal: string) => this.#units.get(signal);
   readonly #latest: LatestValues;
   readonly #totals: Totals;
+  readonly #uncommitted: Uncommitted;
   /** What was counted since it was made. */
   readonly figures: MachineFigures;
   #events: MachineEvent[] = [];
@@ -79,12 +80,15 @@ export class MachinePipeline {
   /** None is known: the first goes out with the first data. */
   #stateAt = Number.NEGATIVE_INFINITY;
   #isAheadTold = false;
+  /** Appends that wait for the disk, the oldest first, and what they weigh. */
   readonly #pending = new Set<Promise<void>>();
+  #pendingBytes = 0;
 
   constructor(options: MachinePipelineOptions) {
     this.#options = options;
     this.#latest = options.latest ?? new LatestValues();
     this.#totals = options.totals ?? new Totals();
+    this.#uncommitted = options.uncommitted ?? new Uncommitted();
     this.figures = new MachineFigures(options.clock.now(), this.#totals);
   }
 
@@ -96,14 +100,14 @@ export class MachinePipeline {
 
   /** The last value of each signal; those of an instant ago as well. */
   latest(): LatestValues {
-    this.#latest.take(this.#lastOf());
+    this.#batcher.latest(this.#takeLatest);
+    this.#local.latest(this.#takeLatest);
     return this.#latest;
   }
 
-  *#lastOf(): Generator<LatestValue> {
-    yield* this.#batcher.latest(this.#unitOf);
-    yield* this.#local.latest(this.#unitOf);
-  }
+  /** Bound, as it is handed to the batchers. */
+  readonly #takeLatest = (signal: string, t: number, v: Value, q: Quality): void =>
+    this.#latest.observe(signal, this.#units.get(signal), t, v, q);
 
   /** Takes a reading and resolves when the next one may be pulled. Rejects when `signal` aborts meanwhile. */
   async accept(reading: Reading, signal: AbortSignal): Promise<void> {
@@ -118,9 +122,17 @@ export class MachinePipeline {
     this.#cursor = reading.cursor ?? this.#cursor;
     const isAlert = this.#derive(this.#take());
     if (isAlert || this.#sealed.length > 0) this.#append();
-    while (this.#pending.size >= MAX_PENDING_APPENDS) await untilAborted(Promise.race(this.#pending), signal);
+    await this.#commits(signal);
     const { outbox, whenFull } = this.#options;
     if (outbox.isFull(whenFull())) await outbox.room(whenFull(), signal);
+  }
+
+  /** Resolves when there is not too much that waits for the disk. */
+  async #commits(signal: AbortSignal): Promise<void> {
+    for (const oldest of this.#pending) {
+      if (!this.#uncommitted.isFull(this.#pendingBytes)) return;
+      await untilAborted(oldest, signal);
+    }
   }
 
   /** Takes what another machine has observed, for the rules that read it. */
@@ -249,13 +261,13 @@ export class MachinePipeline {
   }
 
   #sealTelemetry(): void {
-    this.#latest.take(this.#batcher.latest(this.#unitOf));
+    this.#batcher.latest(this.#takeLatest);
     const sealed = this.#batcher.seal(this.#unitOf);
     if (sealed !== undefined) this.#sealed.push(this.#batch('telemetry', sealed, this.#origin));
   }
 
   #sealLocal(): void {
-    this.#latest.take(this.#local.latest(this.#unitOf));
+    this.#local.latest(this.#takeLatest);
     const sealed = this.#local.seal(this.#unitOf);
     if (sealed !== undefined) this.#sealed.push({ ...this.#batch('telemetry', sealed, this.#origin), local: true });
   }
@@ -278,21 +290,30 @@ export class MachinePipeline {
     this.#cursor = undefined;
     const notices = this.#notices;
     this.#notices = [];
-    const { machine, outbox, engines, steady } = this.#options;
+    const { machine, engines, steady } = this.#options;
     const now = steady.now();
     const hasAlerts = batches.some(({ kind }) => kind === 'alert');
     const withState = !engines.isIdle && (hasAlerts || isLast || now - this.#stateAt >= STATE_MS);
     if (batches.length === 0 && cursor === undefined && !withState) return;
     this.#appendedAt = now;
     if (withState) this.#stateAt = now;
-    const append = outbox
-      .append({
-        batches,
-        ...(cursor === undefined ? {} : { cursor: { machine, cursor } }),
-        ...(withState ? { state: { machine, state: engines.snapshot() } } : {}),
-        ...(notices.length === 0 ? {} : { notices }),
-      })
-      .finally(() => this.#pending.delete(append));
+    this.#handOver({
+      batches,
+      ...(cursor === undefined ? {} : { cursor: { machine, cursor } }),
+      ...(withState ? { state: { machine, state: engines.snapshot() } } : {}),
+      ...(notices.length === 0 ? {} : { notices }),
+    });
+  }
+
+  #handOver(entry: Append): void {
+    const bytes = weightOf(entry);
+    this.#pendingBytes += bytes;
+    this.#uncommitted.add(bytes);
+    const append = this.#options.outbox.append(entry).finally(() => {
+      this.#pending.delete(append);
+      this.#pendingBytes -= bytes;
+      this.#uncommitted.add(-bytes);
+    });
     // A rejection means that the outbox is gone, which ends the gateway; `drain` is told as well.
     append.catch(() => undefined);
     this.#pending.add(append);

@@ -1,9 +1,10 @@
 import t from 'tap';
-import type { Observation } from '../../src/observation.ts';
+import type { Observation, Reading } from '../../src/observation.ts';
 import type { Append, Outbox } from '../../src/outbox/outbox.ts';
 import { MAX_OBSERVATIONS } from '../../src/pipeline/batcher.ts';
 import { Engines } from '../../src/pipeline/engines.ts';
 import { MachinePipeline } from '../../src/pipeline/machine-pipeline.ts';
+import { Uncommitted } from '../../src/pipeline/uncommitted.ts';
 import { recordingLog } from '../outbox/support.ts';
 
 /** The part of an outbox that a pipeline sees, with commits that the test lets through. */
@@ -30,7 +31,7 @@ const PARTS = {
   log: recordingLog().log,
 };
 
-function pipelineOn(outbox: Outbox, now = () => 60_000) {
+function pipelineOn(outbox: Outbox, now = () => 60_000, more: { uncommitted?: Uncommitted } = {}) {
   return new MachinePipeline({
     machine: 'vmc-3',
     labels: { cell: '7' },
@@ -40,10 +41,13 @@ function pipelineOn(outbox: Outbox, now = () => 60_000) {
     whenFull: () => 'pause',
     clockQuality: () => 'synced',
     ...PARTS,
+    ...more,
   });
 }
 
 const observe = (t: number): Observation => ({ signal: 'rpm', t, ns: 0, v: t, q: 'good' });
+/** One that makes an append of a MiB. */
+const LARGE: Reading = { observations: [{ ...observe(1), v: 'x'.repeat(1024 * 1024) }] };
 const signal = new AbortController().signal;
 
 t.test('commits observations, events and the cursor that follows them as one entry', async (t) => {
@@ -91,14 +95,16 @@ t.test('splits a huge reading into batches but never its cursor from the last of
 t.test('stops the driver from being pulled while the disk does not commit', async (t) => {
   const { appends, outbox } = manualOutbox();
   const pipeline = pipelineOn(outbox);
-  const observations = Array.from({ length: MAX_OBSERVATIONS }, (_, i) => observe(i));
   let accepted = 0;
   const pulling = (async () => {
-    for (; accepted < 12; accepted += 1) await pipeline.accept({ observations }, signal);
+    for (; accepted < 12; accepted += 1) await pipeline.accept(LARGE, signal);
   })();
   await new Promise(setImmediate);
-  t.equal(appends.length, 8, 'eight appends wait');
+  t.equal(appends.length, 8, '8 MiB wait');
   t.equal(accepted, 7, 'the eighth reading is taken, the ninth not asked for');
+  appends[0]?.commit();
+  await new Promise(setImmediate);
+  t.equal(accepted, 8, 'one comes for each that is committed');
   for (const { commit } of appends) commit();
   await new Promise(setImmediate);
   t.equal(accepted, 12);
@@ -106,13 +112,32 @@ t.test('stops the driver from being pulled while the disk does not commit', asyn
   await pulling;
 });
 
+t.test('a machine that fills what all have together does not keep another waiting', async (t) => {
+  const { appends, outbox } = manualOutbox();
+  const uncommitted = new Uncommitted();
+  const stop = new AbortController();
+  const greedy = pipelineOn(outbox, undefined, { uncommitted });
+  const filling = (async () => {
+    for (;;) await greedy.accept(LARGE, stop.signal);
+  })();
+  await new Promise(setImmediate);
+  const before = appends.length;
+  const modest = pipelineOn(outbox, undefined, { uncommitted });
+  await modest.accept({ observations: Array.from({ length: MAX_OBSERVATIONS }, (_, i) => observe(i)) }, signal);
+  t.equal(appends.length, before + 1, 'a full batch of it is on its way');
+  stop.abort(new Error('stopped'));
+  await t.rejects(filling, { message: 'stopped' });
+  for (const { commit } of appends) commit();
+  await new Promise(setImmediate);
+  t.equal(uncommitted.isFull(Number.POSITIVE_INFINITY), false, 'what was committed is given back');
+});
+
 t.test('an abort releases a pull that waits for the disk', async (t) => {
   const { outbox } = manualOutbox();
   const pipeline = pipelineOn(outbox);
   const stop = new AbortController();
-  const observations = Array.from({ length: MAX_OBSERVATIONS }, (_, i) => observe(i));
   const pulling = (async () => {
-    for (;;) await pipeline.accept({ observations }, stop.signal);
+    for (;;) await pipeline.accept(LARGE, stop.signal);
   })();
   stop.abort(new Error('stopped'));
   await t.rejects(pulling, { message: 'stopped' });
