@@ -18,6 +18,9 @@ export async function loadWithDrivers(
   file: string,
   options: LoadOptions = {},
 ): Promise<{ readonly result: LoadResult; readonly drivers: DriverModules }> {
+  // Mostly there are none: then the config is parsed once, which for thousands of signals is most of a start.
+  const ours = loadConfig(file, drivers, options);
+  if ('config' in ours) return { result: ours, drivers };
   const { packages, unusable } = await loadDriverPackages(file, Object.keys(drivers));
   const all = { ...packages, ...drivers };
   return { result: loadConfig(file, all, { ...options, unusable }), drivers: all };
