@@ -11,6 +11,8 @@ import type { LinkAddress } from './url.ts';
 const CONNECT_TIMEOUT_MS = 3000;
 /** A dead peer behind a router that forgot the connection is noticed even when nothing is sent. */
 const KEEPALIVE_MS = 10_000;
+/** More than the answers to all requests that may be under way at once. */
+const READ_BYTES = 8192;
 
 const HINTS: readonly (readonly [code: RegExp, what: string, hint: string])[] = [
   [/^ECONNREFUSED$/, 'nothing listens there', 'check the port (502 by default) and that Modbus/TCP is switched on'],
@@ -48,7 +50,17 @@ export async function openTransport(link: LinkAddress, clock: Clock, signal: Abo
 }
 
 async function openSocket(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  const socket = connectSocket({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS });
+  // Else Node.js takes 64 KiB for each read and gives all but the answer's bytes back, which leaves the memory in pieces: 50 MB of
+  // them at 800 answers a second.
+  const onread = {
+    buffer: Buffer.alloc(READ_BYTES),
+    callback: (bytes: number, buffer: Uint8Array): boolean => {
+      socket.emit('data', Buffer.from(buffer.subarray(0, bytes)));
+      return true;
+    },
+  };
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS };
+  const socket: Socket = connectSocket({ host, port, noDelay: true, ...keepAlive, onread });
   try {
     await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]) });
     return socket;
