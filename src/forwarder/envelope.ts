@@ -36,7 +36,7 @@ const WRAP_BYTES = 4096;
  * @throws Error when the body is damaged
  */
 export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression, historical = false): Message {
-  const { machine, kind, stream, seq, t0, clock, body, frame } = batch;
+  const { machine, kind, stream, seq, t0, clock, body, room, frame } = batch;
   if (body === undefined) throw new Error('its body is damaged');
   const { tenant, gateway } = sender;
   const mark = historical ? { historical } : {};
@@ -46,7 +46,7 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
   const payload =
     compression === 'zstd' && frame !== undefined && body.length >= WRAP_BYTES
       ? wrapFrame(frame, body.length, before, after)
-      : compressed(Buffer.concat([before, body, after]), compression);
+      : compressed(around(before, body, after, room), compression);
   const topic = batchTopic(tenant, gateway, machine, kind);
   const properties = {
     contentType: PROPERTIES.contentType,
@@ -57,6 +57,16 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
     },
   };
   return { topic, payload, properties };
+}
+
+/** Joins them where the body lies, if there is room: its bytes are not copied then. */
+function around(before: Buffer, body: Uint8Array, after: Buffer, room = 0): Buffer {
+  if (Math.max(before.length, after.length) > room) return Buffer.concat([before, body, after]);
+  const start = body.byteOffset - before.length;
+  const joined = Buffer.from(body.buffer, start, before.length + body.length + after.length);
+  joined.set(before);
+  joined.set(after, before.length + body.length);
+  return joined;
 }
 
 function compressed(json: Buffer, compression: Compression): Buffer {

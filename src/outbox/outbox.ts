@@ -54,6 +54,8 @@ export interface StoredBatch {
   readonly clock: ClockQuality;
   /** JSON text; undefined where what is stored is damaged. */
   readonly body: Uint8Array | undefined;
+  /** Bytes of its buffer on either side that may be written to; default 0. */
+  readonly room?: number;
   /** The same as it is stored, where that is one zstd frame which needs nothing else to be read. */
   readonly frame: Uint8Array | undefined;
   /** That it takes on the disk. */

@@ -3,8 +3,11 @@ import { Fault, messageOf } from '../errors.ts';
 import type { Watched } from './guard.ts';
 import { type Answer, type Call, type Calls, type Envelope, faultFrom, type RequestOf } from './protocol.ts';
 
-/** The thread holds one group of appends and its own cache at a time; the backlog stays on the disk. */
-const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+/**
+ * The thread holds one group of appends and its own cache at a time; the backlog stays on the disk. The old generation has no limit: with
+ * any below 2 GiB V8 collects three times as often, and a drain takes a quarter longer (docs/decisions/023-drain.md).
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 4 };
 
 interface Waiter {
   /** When it was asked, `performance.now()`. */

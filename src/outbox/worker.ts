@@ -2,7 +2,7 @@ import { parentPort, type Transferable, workerData } from 'node:worker_threads';
 import { Fault, messageOf } from '../errors.ts';
 import { damage, diskFault, isDamage, isUnreadable } from './disk-faults.ts';
 import { guard, type Watched } from './guard.ts';
-import type { StoredBatch } from './outbox.ts';
+import { handedOver } from './hand-over.ts';
 import {
   type Answer,
   type Call,
@@ -148,12 +148,6 @@ class OutboxWorker {
     if (found === undefined || !found.passing) throw lasting;
     return found;
   }
-}
-
-/** The bodies change threads without being copied. */
-function handedOver(value: readonly StoredBatch[]): Outcome {
-  const parts = value.flatMap(({ body, frame }) => [body, frame]).filter((part) => part !== undefined);
-  return { value: [...value], transfer: parts.map(({ buffer }) => buffer as ArrayBuffer) };
 }
 
 if (parentPort !== null) {
