@@ -1,6 +1,6 @@
 import type { Quality, Value } from '../../observation.ts';
 import type { RawObservation } from './document.ts';
-import { attributeOf, type Element, textOf } from './xml.ts';
+import type { Element } from './element.ts';
 
 /** Active entries that are kept of one condition; more are a fault of the agent, and the oldest give way. */
 const MAX_ACTIVE = 100;
@@ -33,8 +33,8 @@ export class Conditions {
   report(dataItemId: string, { type, element }: RawObservation): ConditionReport {
     const chain = this.#chains.get(dataItemId) ?? new Map<string, Active>();
     this.#chains.set(dataItemId, chain);
-    const id = attributeOf(element, 'conditionId');
-    const code = attributeOf(element, 'nativeCode') || undefined;
+    const id = element.attribute('conditionId');
+    const code = element.attribute('nativeCode') || undefined;
     const key = id ?? code ?? '';
     switch (type.toUpperCase()) {
       case 'UNAVAILABLE':
@@ -64,9 +64,9 @@ function worst(chain: ReadonlyMap<string, Active>): Level {
 }
 
 function activeOf(element: Element, level: Active['level'], id: string | undefined, code: string | undefined): Active {
-  const severity = attributeOf(element, 'nativeSeverity') || undefined;
-  const qualifier = attributeOf(element, 'qualifier') || undefined;
-  const told = { id, level, code, severity, qualifier, text: textOf(element) };
+  const severity = element.attribute('nativeSeverity') || undefined;
+  const qualifier = element.attribute('qualifier') || undefined;
+  const told = { id, level, code, severity, qualifier, text: element.text };
   const value = Object.fromEntries(Object.entries(told).filter(([, one]) => one !== undefined)) as Value;
   return { level, code, value };
 }

@@ -1,6 +1,6 @@
 import type { Value } from '../../observation.ts';
+import type { Element } from './element.ts';
 import { parseNumber } from './numbers.ts';
-import { attributeOf, childrenOf, type Element, nameOf, textOf } from './xml.ts';
 
 /** Keys that are kept of one set; what comes beyond is not taken. */
 const MAX_KEYS = 10_000;
@@ -24,13 +24,13 @@ export class DataSets {
    * @param whole the report is not a change but everything there is
    */
   report(dataItemId: string, element: Element, whole: boolean): Value {
-    const replaces = whole || attributeOf(element, 'resetTriggered') !== undefined;
+    const replaces = whole || element.attribute('resetTriggered') !== undefined;
     const set = (replaces ? undefined : this.#sets.get(dataItemId)) ?? new Map<string, Value | Cells>();
     this.#sets.set(dataItemId, set);
-    for (const entry of childrenOf(element)) {
-      const key = nameOf(entry) === 'Entry' ? attributeOf(entry, 'key') : undefined;
+    for (const entry of element.children) {
+      const key = entry.name === 'Entry' ? entry.attribute('key') : undefined;
       if (key === undefined) continue;
-      if (attributeOf(entry, 'removed') === 'true') set.delete(key);
+      if (entry.attribute('removed') === 'true') set.delete(key);
       else if (set.has(key) || set.size < MAX_KEYS) set.set(key, entryValue(entry));
     }
     return toObject(set);
@@ -38,9 +38,9 @@ export class DataSets {
 }
 
 function entryValue(entry: Element): Value | Cells {
-  const cells = childrenOf(entry).filter((cell) => nameOf(cell) === 'Cell');
-  if (cells.length === 0) return scalar(textOf(entry));
-  return new Map(cells.map((cell) => [attributeOf(cell, 'key') ?? '', scalar(textOf(cell))]));
+  const cells = entry.children.filter((cell) => cell.name === 'Cell');
+  if (cells.length === 0) return scalar(entry.text);
+  return new Map(cells.map((cell) => [cell.attribute('key') ?? '', scalar(cell.text)]));
 }
 
 function scalar(text: string): Value {

@@ -3,11 +3,11 @@ import type { Observation, Value } from '../../observation.ts';
 import { Conditions } from './conditions.ts';
 import { DataSets } from './datasets.ts';
 import { type RawObservation, wholeNumber } from './document.ts';
+import { detached } from './element.ts';
 import { ACTIVE_SUFFIX, type MappedItem, type Mapping, mapUnknown, type Target } from './mapping.ts';
 import { StateTracker } from './state.ts';
 import { parseTimestamp } from './timestamp.ts';
-import { NOTHING, type Reported, readValues, UNAVAILABLE } from './values.ts';
-import { attributeOf, childOf, textOf } from './xml.ts';
+import { NOTHING, type Report, type Reported, readValues, UNAVAILABLE } from './values.ts';
 
 /** What was made of a document. */
 export interface Decoded {
@@ -35,6 +35,7 @@ export interface Window {
 /** An observation whose identity could be read. */
 interface Located {
   readonly raw: RawObservation;
+  /** A view of the document. */
   readonly id: string;
   readonly sequence: number;
   readonly instant: Instant;
@@ -60,7 +61,7 @@ export class Decoder {
   }
 
   decode(raws: readonly RawObservation[], { snapshot, from = 0, until = Number.POSITIVE_INFINITY }: Window): Decoded {
-    const located = raws.flatMap(locate).sort((a, b) => a.sequence - b.sequence);
+    const located = locate(raws);
     const observations: Observation[] = [];
     let taken = 0;
     let badValues = 0;
@@ -69,19 +70,21 @@ export class Decoder {
       const tells = one.sequence >= from && one.sequence < until;
       // A change that was applied must not be applied again; a snapshot tells what lies behind us.
       if (one.sequence < from && !snapshot) continue;
-      const name = attributeOf(one.raw.element, 'name');
-      const item = this.#mapping.items.get(one.id) ?? mapUnknown(one.id, name, this.#mapping);
-      const text = textOf(one.raw.element);
+      const { element, category } = one.raw;
+      const item =
+        this.#mapping.items.get(one.id) ?? mapUnknown(detached(one.id), element.attribute('name'), this.#mapping);
+      // A sample is parsed and gone.
+      const text = category === 'SAMPLE' ? element.textView : element.text;
       const reports = this.#read(one, item, text, snapshot, one.sequence < until);
       if (tells) {
         taken += 1;
         for (const report of reports) {
-          if (report.v === null && text !== UNAVAILABLE && one.raw.category !== 'CONDITION') badValues += 1;
+          if (report.v === null && text !== UNAVAILABLE && category !== 'CONDITION') badValues += 1;
           for (const target of item.targets) observations.push(observe(target, report, text));
         }
       }
       if (item.drives === undefined || one.sequence >= until) continue;
-      this.#state.note(item.drives, one.id, text);
+      this.#state.note(item.drives, item.id, text);
       if (!tells) this.#state.changed();
       else if (snapshot) stateSince = one.instant;
       else if (this.#state.state.v !== null) observations.push(...stateAt(one.instant, this.#state.changed()));
@@ -98,33 +101,27 @@ export class Decoder {
 
   /** What an observation says, in the order of time, after what is remembered took note of it. */
   #read(one: Located, item: MappedItem, text: string, snapshot: boolean, isDue: boolean): Report[] {
-    const { raw, id, instant } = one;
+    const { raw, instant } = one;
     if (raw.category === 'CONDITION') {
       // What comes again would find its own chain: it is left to then.
       if (!isDue) return [];
-      const { level, active, q } = this.#conditions.report(id, raw);
+      const { level, active, q } = this.#conditions.report(item.id, raw);
       return [
-        { suffix: '', instant, v: level, q },
-        { suffix: ACTIVE_SUFFIX, instant, v: active, q },
+        { instant, v: level, q },
+        { instant, v: active, q, suffix: ACTIVE_SUFFIX },
       ];
     }
-    if (!isSet(raw)) return readValues(raw, item, text, instant).map((value) => ({ suffix: '', ...value }));
+    if (!isSet(raw)) return readValues(raw, item, text, instant);
     if (text === UNAVAILABLE) {
-      this.#dataSets.clear(id);
-      return [{ suffix: '', instant, ...NOTHING }];
+      this.#dataSets.clear(item.id);
+      return [{ instant, ...NOTHING }];
     }
-    return [{ suffix: '', instant, v: this.#dataSets.report(id, raw.element, snapshot), q: 'good' }];
+    return [{ instant, v: this.#dataSets.report(item.id, raw.element, snapshot), q: 'good' }];
   }
 }
 
-/** Something to tell of an item, under its signal's name with a suffix. */
-interface Report extends Reported {
-  readonly suffix: string;
-  readonly instant: Instant;
-}
-
 function isSet({ type, element }: RawObservation): boolean {
-  return type.endsWith('DataSet') || type.endsWith('Table') || childOf(element, 'Entry') !== undefined;
+  return type.endsWith('DataSet') || type.endsWith('Table') || element.child('Entry') !== undefined;
 }
 
 function stateAt({ t, ns }: Instant, state: Reported | undefined): Observation[] {
@@ -133,7 +130,7 @@ function stateAt({ t, ns }: Instant, state: Reported | undefined): Observation[]
 
 function observe(target: Target, { suffix, instant, v, q }: Report, text: string): Observation {
   const { t, ns } = instant;
-  const signal = target.signal + suffix;
+  const signal = suffix === undefined ? target.signal : target.signal + suffix;
   if (target.as === 'value') return { signal, t, ns, v: scale(v, target.factor), q };
   // The agent itself says that the machine is not there: that is good news of a kind.
   if (text === 'AVAILABLE' || text === UNAVAILABLE) return { signal, t, ns, v: text === 'AVAILABLE', q: 'good' };
@@ -147,10 +144,15 @@ function scale(v: Value, factor: number): Value {
   return Array.isArray(v) ? v.map((one) => scale(one, factor)) : v;
 }
 
-function locate(raw: RawObservation): Located[] {
-  const id = attributeOf(raw.element, 'dataItemId');
-  const sequence = wholeNumber(attributeOf(raw.element, 'sequence'));
-  const instant = parseTimestamp(attributeOf(raw.element, 'timestamp') ?? '');
-  if (id === undefined || id === '' || sequence === undefined || instant === undefined) return [];
-  return [{ raw, id, sequence, instant }];
+/** In the order of the agent's sequence numbers. */
+function locate(raws: readonly RawObservation[]): Located[] {
+  const located: Located[] = [];
+  for (const raw of raws) {
+    const id = raw.element.attributeView('dataItemId');
+    const sequence = wholeNumber(raw.element.attributeView('sequence'));
+    const instant = parseTimestamp(raw.element.attributeView('timestamp') ?? '');
+    if (id === undefined || id === '' || sequence === undefined || instant === undefined) continue;
+    located.push({ raw, id, sequence, instant });
+  }
+  return located.sort((a, b) => a.sequence - b.sequence);
 }

@@ -1,6 +1,7 @@
 import { Fault } from '../../errors.ts';
+import type { Element } from './element.ts';
 import { parseTimestamp } from './timestamp.ts';
-import { attributeOf, childOf, childrenOf, type Element, nameOf, parseXml, textOf } from './xml.ts';
+import { parseXml } from './xml.ts';
 
 /** What every document says of its agent. */
 export interface Header {
@@ -124,7 +125,7 @@ function headerOfUnreadable(bytes: Uint8Array): StreamsHeader | undefined {
 
 function readDocument(bytes: Uint8Array, from: string): MtconnectDocument {
   const root = parseXml(bytes, from);
-  switch (nameOf(root)) {
+  switch (root.name) {
     case 'MTConnectStreams':
       return {
         kind: 'streams',
@@ -138,38 +139,33 @@ function readDocument(bytes: Uint8Array, from: string): MtconnectDocument {
     case 'MTConnectAssets':
       return { kind: 'assets', assets: grandchildren(root, 'Assets').map(asset) };
     default:
-      throw new Fault('machine', `${from} answered with XML that is not MTConnect: its root is <${nameOf(root)}>`, {
+      throw new Fault('machine', `${from} answered with XML that is not MTConnect: its root is <${root.name}>`, {
         hint: 'check that this is the address and port of an MTConnect agent',
       });
   }
 }
 
 function grandchildren(root: Element, container: string): Element[] {
-  const found = childOf(root, container);
-  return found === undefined ? [] : childrenOf(found);
-}
-
-function headerElement(root: Element): Element {
-  return childOf(root, 'Header') ?? { Header: [] };
+  return root.child(container)?.children ?? [];
 }
 
 function header(root: Element, from: string): Header {
-  const element = headerElement(root);
-  const instanceId = attributeOf(element, 'instanceId');
+  const element = root.child('Header');
+  const instanceId = element?.attribute('instanceId');
   if (instanceId === undefined || instanceId === '') throw unusable(from, 'instanceId', instanceId);
   return {
     instanceId,
-    agentVersion: attributeOf(element, 'version'),
+    agentVersion: element?.attribute('version'),
     schemaVersion: schemaVersion(root),
-    bufferSize: wholeNumber(attributeOf(element, 'bufferSize')),
-    creationTime: parseTimestamp(attributeOf(element, 'creationTime') ?? '')?.t,
-    deviceModelChangeTime: attributeOf(element, 'deviceModelChangeTime'),
+    bufferSize: wholeNumber(element?.attribute('bufferSize')),
+    creationTime: parseTimestamp(element?.attribute('creationTime') ?? '')?.t,
+    deviceModelChangeTime: element?.attribute('deviceModelChangeTime'),
   };
 }
 
 function streamsHeader(root: Element, from: string): StreamsHeader {
   const sequence = (name: string) => {
-    const text = attributeOf(headerElement(root), name);
+    const text = root.child('Header')?.attribute(name);
     const number = wholeNumber(text);
     if (number === undefined) throw unusable(from, name, text);
     return number;
@@ -197,7 +193,7 @@ export function wholeNumber(text: string | undefined): number | undefined {
 }
 
 function schemaVersion(root: Element): string | undefined {
-  const location = attributeOf(root, 'schemaLocation') ?? '';
+  const location = root.attribute('schemaLocation') ?? '';
   return /urn:mtconnect\.org:MTConnect\w+:(\d+\.\d+)/.exec(location)?.[1];
 }
 
@@ -209,25 +205,25 @@ const CATEGORIES: ReadonlyMap<string, Category> = new Map([
 
 function stream(device: Element): DeviceStream {
   const observations: RawObservation[] = [];
-  for (const component of childrenOf(device)) {
-    for (const list of childrenOf(component)) {
-      const category = CATEGORIES.get(nameOf(list));
+  for (const component of device.children) {
+    for (const list of component.children) {
+      const category = CATEGORIES.get(list.name);
       if (category === undefined) continue;
-      for (const element of childrenOf(list)) observations.push({ category, type: nameOf(element), element });
+      for (const element of list.children) observations.push({ category, type: element.name, element });
     }
   }
-  return { name: attributeOf(device, 'name'), uuid: attributeOf(device, 'uuid'), observations };
+  return { name: device.attribute('name'), uuid: device.attribute('uuid'), observations };
 }
 
 /** Up to 2.5 `<Error errorCode="…">text</Error>`; from 2.6 on typed elements; 1.0 has a single one without `Errors`. */
 function errors(root: Element): AgentError[] {
-  const list = childOf(root, 'Errors');
-  const elements = list === undefined ? childrenOf(root).filter((e) => nameOf(e) === 'Error') : childrenOf(list);
+  const list = root.child('Errors');
+  const elements = list === undefined ? root.children.filter((e) => e.name === 'Error') : list.children;
   return elements.map((element) => {
-    const message = childOf(element, 'ErrorMessage');
+    const message = element.child('ErrorMessage');
     return {
-      code: attributeOf(element, 'errorCode') ?? constantCase(nameOf(element)),
-      text: textOf(message ?? element),
+      code: element.attribute('errorCode') ?? constantCase(element.name),
+      text: (message ?? element).text,
     };
   });
 }
@@ -241,5 +237,5 @@ function constantCase(name: string): string {
 }
 
 function asset(element: Element): { assetId: string | undefined; type: string } {
-  return { assetId: attributeOf(element, 'assetId'), type: nameOf(element) };
+  return { assetId: element.attribute('assetId'), type: element.name };
 }

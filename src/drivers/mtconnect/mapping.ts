@@ -15,6 +15,7 @@ export interface Target {
 
 /** What to do with the observations of one data item. */
 export interface MappedItem {
+  readonly id: string;
   readonly targets: readonly Target[];
   /** An event whose text becomes a number when it is one. */
   readonly numeric: boolean;
@@ -63,6 +64,7 @@ export function mapDevice(device: DeviceModel, signals: Readonly<Record<string, 
   const items = device.items.map((item): [string, MappedItem] => [
     item.id,
     {
+      id: item.id,
       targets: targets.get(item.id) ?? [],
       numeric: isNumericEvent(item),
       sampleRate: item.sampleRate,
@@ -77,6 +79,7 @@ export function mapUnknown(id: string, name: string | undefined, mapping: Mappin
   const free = (label: string) => !mapping.signals.has(label) && !(CANONICAL as readonly string[]).includes(label);
   const signal = [name, id].find((label) => label !== undefined && free(label)) ?? `item.${id}`;
   return {
+    id,
     targets: [{ signal, factor: 1, as: 'value' }],
     numeric: false,
     sampleRate: undefined,

@@ -1,6 +1,6 @@
 import { Fault } from '../../errors.ts';
 import type { Category, DevicesDocument, Header } from './document.ts';
-import { attributeOf, childOf, childrenOf, type Element, nameOf, textOf } from './xml.ts';
+import type { Element } from './element.ts';
 
 /** Where in a device a data item hangs. */
 export interface Component {
@@ -52,7 +52,7 @@ export interface AgentModel {
 
 /** Reads a probe. Items without an id or of an unknown category are left out. */
 export function agentModel(document: DevicesDocument): AgentModel {
-  const machines = document.devices.filter((element) => nameOf(element) === 'Device');
+  const machines = document.devices.filter((element) => element.name === 'Device');
   return { header: document.header, devices: machines.map(deviceModel), streams: document.devices.length };
 }
 
@@ -82,56 +82,56 @@ export function selectDevice(agent: AgentModel, wanted: string | undefined, from
 }
 
 function deviceModel(device: Element): DeviceModel {
-  const description = childOf(device, 'Description');
-  const described = (name: string) => (description && attributeOf(description, name)) || undefined;
+  const description = device.child('Description');
+  const described = (name: string) => description?.attribute(name) || undefined;
   return {
-    id: attributeOf(device, 'id'),
-    name: attributeOf(device, 'name'),
-    uuid: attributeOf(device, 'uuid'),
+    id: device.attribute('id'),
+    name: device.attribute('name'),
+    uuid: device.attribute('uuid'),
     manufacturer: described('manufacturer'),
     model: described('model'),
     serialNumber: described('serialNumber'),
-    description: (description && textOf(description).replace(/\s+/g, ' ')) || undefined,
+    description: description?.text.replace(/\s+/g, ' ') || undefined,
     items: itemsOf(device, []),
   };
 }
 
 function itemsOf(element: Element, outer: readonly Component[]): DataItem[] {
   const path = [...outer, component(element)];
-  return childrenOf(element).flatMap((child) => {
-    if (nameOf(child) === 'DataItems') return childrenOf(child).flatMap((item) => dataItem(item, path));
-    if (nameOf(child) === 'Components') return childrenOf(child).flatMap((inner) => itemsOf(inner, path));
+  return element.children.flatMap((child) => {
+    if (child.name === 'DataItems') return child.children.flatMap((item) => dataItem(item, path));
+    if (child.name === 'Components') return child.children.flatMap((inner) => itemsOf(inner, path));
     return [];
   });
 }
 
 function component(element: Element): Component {
   return {
-    kind: nameOf(element),
-    id: attributeOf(element, 'id'),
-    name: attributeOf(element, 'name'),
-    nativeName: attributeOf(element, 'nativeName'),
+    kind: element.name,
+    id: element.attribute('id'),
+    name: element.attribute('name'),
+    nativeName: element.attribute('nativeName'),
   };
 }
 
 const CATEGORIES: readonly string[] = ['SAMPLE', 'EVENT', 'CONDITION'] satisfies Category[];
 
 function dataItem(element: Element, path: readonly Component[]): DataItem[] {
-  const id = attributeOf(element, 'id');
-  const category = attributeOf(element, 'category') ?? '';
-  if (nameOf(element) !== 'DataItem' || id === undefined || !CATEGORIES.includes(category)) return [];
-  const constraints = childOf(element, 'Constraints');
+  const id = element.attribute('id');
+  const category = element.attribute('category') ?? '';
+  if (element.name !== 'DataItem' || id === undefined || !CATEGORIES.includes(category)) return [];
+  const constraints = element.child('Constraints');
   return [
     {
       id,
-      name: attributeOf(element, 'name'),
+      name: element.attribute('name'),
       category: category as Category,
-      type: attributeOf(element, 'type') ?? '',
-      subType: attributeOf(element, 'subType'),
-      units: attributeOf(element, 'units'),
-      representation: attributeOf(element, 'representation') ?? 'VALUE',
-      sampleRate: positive(attributeOf(element, 'sampleRate')),
-      constraints: constraints === undefined ? [] : childrenOf(constraints).map(textOf),
+      type: element.attribute('type') ?? '',
+      subType: element.attribute('subType'),
+      units: element.attribute('units'),
+      representation: element.attribute('representation') ?? 'VALUE',
+      sampleRate: positive(element.attribute('sampleRate')),
+      constraints: constraints?.children.map(({ text }) => text) ?? [],
       path,
     },
   ];

@@ -16,7 +16,6 @@ import { type Mapping, mapDevice } from './mapping.ts';
 import { type AgentModel, agentModel, type DeviceModel, labelOf, selectDevice } from './model.ts';
 import type { Pacer } from './pacer.ts';
 import type { MtconnectSettings } from './settings.ts';
-import { attributeOf } from './xml.ts';
 
 /**
  * Where to land behind an overrun, as a part of the buffer: at its first observation, which rolls out while it is asked
@@ -241,7 +240,7 @@ export class Session {
     const where = place(position, header);
     if (where === 'inside') return where;
     const isThere = ({ element }: RawObservation) => {
-      const sequence = wholeNumber(attributeOf(element, 'sequence')) ?? header.firstSequence;
+      const sequence = wholeNumber(element.attribute('sequence')) ?? header.firstSequence;
       return sequence >= position.next && sequence < header.firstSequence;
     };
     return where === 'overrun' && this.#observationsOf(document).some(isThere) ? 'inside' : where;

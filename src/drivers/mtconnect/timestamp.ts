@@ -1,27 +1,50 @@
 import type { Instant } from '../../instant.ts';
 
-const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
+/** Captures the digits of the fraction, and the offset. */
+const LAYOUT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?$/;
+const ZERO = '0'.charCodeAt(0);
+const NANOSECOND_DIGITS = 9;
+/** Every month has so many days. */
+const SHORTEST_MONTH = 28;
 
 /**
  * Reads an ISO 8601 timestamp with any number of fraction digits (beyond nanoseconds they are cut off), with or without
  * `Z` or an offset: MTConnect times are UTC, and older agents leave the `Z` out. Anything else is undefined.
  */
 export function parseTimestamp(text: string): Instant | undefined {
-  const match = PATTERN.exec(text);
+  const match = LAYOUT.exec(text);
   if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour = '0', offsetMinute = '0'] = match;
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const hour = digits(text, 11, 13);
+  const minute = digits(text, 14, 16);
+  const second = digits(text, 17, 19);
   // A leap second (60) is the first of the next minute, as POSIX counts.
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined;
-  const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  // Date.UTC carries a 13th month or a 30 February over into the next one.
-  if (new Date(midnight).getUTCMonth() !== Number(month) - 1 || Number(day) === 0) return undefined;
-  const offset = (sign === '-' ? -60_000 : 60_000) * (Number(offsetHour) * 60 + Number(offsetMinute));
-  const seconds = Number(hour) * 3600 + Number(minute) * 60 + Number(second);
-  const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, '0'));
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return undefined;
+  const midnight = Date.UTC(digits(text, 0, 4), month - 1, day);
+  // Date.UTC carries a 30 February over into March.
+  if (day > SHORTEST_MONTH && new Date(midnight).getUTCDate() !== day) return undefined;
+  const fraction = match[1] ?? '';
+  const read = Math.min(fraction.length, NANOSECOND_DIGITS);
+  const nanoseconds = digits(fraction, 0, read) * 10 ** (NANOSECOND_DIGITS - read);
   return {
-    t: midnight + seconds * 1000 + Math.floor(nanoseconds / 1e6) - offset,
+    t: midnight + ((hour * 60 + minute) * 60 + second) * 1000 + Math.floor(nanoseconds / 1e6) - offset(match[2]),
     ns: nanoseconds % 1e6,
   };
+}
+
+/** The number that the characters from one position to another are. They are known to be digits: nothing is copied. */
+function digits(text: string, from: number, to: number): number {
+  let number = 0;
+  for (let i = from; i < to; i++) number = number * 10 + text.charCodeAt(i) - ZERO;
+  return number;
+}
+
+/** `+01:00` or `+0100` in milliseconds; 0 without one. */
+function offset(zone: string | undefined): number {
+  if (zone === undefined || zone === 'Z') return 0;
+  const minutes = digits(zone, 1, 3) * 60 + digits(zone, zone.length - 2, zone.length);
+  return minutes * (zone.startsWith('-') ? -60_000 : 60_000);
 }
 
 /** The instant a whole number of nanoseconds before another one. */

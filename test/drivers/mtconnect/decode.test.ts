@@ -6,6 +6,7 @@ import { parseDocument, type StreamsDocument } from '../../../src/drivers/mtconn
 import { mapDevice } from '../../../src/drivers/mtconnect/mapping.ts';
 import { agentModel, type DeviceModel } from '../../../src/drivers/mtconnect/model.ts';
 import type { Observation } from '../../../src/observation.ts';
+import { heapInUse } from '../../support/heap.ts';
 
 /** Each folder: probe.xml, documents in order (`current` ones are snapshots) and what must come of them. */
 const CASES = new URL('./cases/', import.meta.url).pathname;
@@ -61,4 +62,21 @@ t.test('windows: what was sent is not sent again, what comes again is not taken 
     recovered.observations.map(({ signal }) => signal),
     ['system', 'system.active', 'system', 'system.active', 'feed_mm_min'],
   );
+});
+
+t.test('observations and what is remembered of a document do not keep it in memory', async (t) => {
+  const decoder = new Decoder(mapDevice(probeOf(join(CASES, 'milling')), {}));
+  const before = heapInUse();
+  const kept: (readonly Observation[])[] = [];
+  for (let i = 0; i < 50; i++) {
+    const own = `dataItemId="an-item-of-document-${i}" sequence="${i}" timestamp="2026-01-01T00:00:00.123456Z"`;
+    const list = `<Events><Program ${own}>A-PROGRAM-OF-DOCUMENT-${i}.NC</Program><Vars ${own}><Entry key="a long key of ${i}">a long text of ${i}</Entry></Vars></Events>`;
+    const conditions = `<Condition><Fault ${own} nativeCode="A-LONG-CODE-OF-${i}">A long text of ${i}</Fault></Condition>`;
+    const text = `<MTConnectStreams><Header instanceId="1" firstSequence="1" lastSequence="9" nextSequence="10"/><Streams><DeviceStream><ComponentStream>${list}${conditions}</ComponentStream></DeviceStream></Streams><!--${'x'.repeat(1_000_000)}--></MTConnectStreams>`;
+    const document = parseDocument(Buffer.from(text), 'the agent');
+    if (document.kind !== 'streams') throw new Error(document.kind);
+    kept.push(decoder.decode(document.devices[0]?.observations ?? [], { snapshot: false }).observations);
+  }
+  t.ok(heapInUse() - before < 10_000_000, 'each document is 1 MB');
+  t.same(new Set(kept.map(({ length }) => length)), new Set([4]));
 });

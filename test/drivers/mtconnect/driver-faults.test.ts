@@ -47,7 +47,7 @@ const SPOILT: readonly [FaultKind, RegExp][] = [
   ['garbage', /cannot be split|above the cap/],
   ['notXml', /not XML/],
   ['doctype', /document type declaration/],
-  ['deep', /not XML/],
+  ['deep', /more than 64 levels/],
 ];
 
 for (const [kind, message] of SPOILT) {
