@@ -44,7 +44,7 @@ function arranged(data: Buffer, at: number, { size, order, type }: ModbusSignal)
 function whole(signal: ModbusSignal, at: number): Decoder {
   const { type, cut, size, sentinels } = signal;
   const unsigned = rawReader(signal, at);
-  const empty = new Set(sentinels.map((raw) => Number(BigInt.asUintN(size * 16, BigInt(raw)))));
+  const empty = sentinels.map((raw) => Number(BigInt.asUintN(size * 16, BigInt(raw))));
   const scaled = scaler(signal);
   if (cut !== undefined) {
     const mask = 2 ** cut.count - 1;
@@ -52,7 +52,7 @@ function whole(signal: ModbusSignal, at: number): Decoder {
     if (cut.asBool) return (data) => part(unsigned(data)) === 1;
     return (data) => {
       const raw = unsigned(data);
-      return empty.has(raw) ? null : scaled(part(raw));
+      return empty.includes(raw) ? null : scaled(part(raw));
     };
   }
   if (type === 'bool') return (data) => unsigned(data) !== 0;
@@ -61,7 +61,7 @@ function whole(signal: ModbusSignal, at: number): Decoder {
   const isSigned = type === 'int16' || type === 'int32';
   return (data) => {
     const raw = unsigned(data);
-    if (empty.size > 0 && empty.has(raw)) return null;
+    if (empty.length > 0 && empty.includes(raw)) return null;
     if (isBcd) return decimal(raw, scaled);
     return scaled(isSigned && raw >= top ? raw - span : raw);
   };
@@ -85,12 +85,12 @@ function rawReader({ size, order }: ModbusSignal, at: number): (data: Buffer) =>
 
 /** Numbers of 64 bits: exact as decimal text where a double cannot hold them, unless they are scaled. */
 function whole64(signal: ModbusSignal, at: number): Decoder {
-  const empty = new Set(signal.sentinels.map((raw) => BigInt.asUintN(64, BigInt(raw))));
+  const empty = signal.sentinels.map((raw) => BigInt.asUintN(64, BigInt(raw)));
   const scaled = scaler(signal);
   const isPlain = signal.scale === 1 && signal.offset === 0;
   return (data) => {
     const raw = arranged(data, at, signal).readBigUInt64BE();
-    if (empty.has(raw)) return null;
+    if (empty.includes(raw)) return null;
     const value = signal.type === 'int64' ? BigInt.asIntN(64, raw) : raw;
     const number = Number(value);
     return isPlain && !Number.isSafeInteger(number) ? String(value) : scaled(number);
@@ -98,20 +98,20 @@ function whole64(signal: ModbusSignal, at: number): Decoder {
 }
 
 function float(signal: ModbusSignal, at: number): Decoder {
-  const empty = new Set(signal.sentinels.map((raw) => BigInt.asUintN(signal.size * 16, BigInt(raw))));
+  const empty = signal.sentinels.map((raw) => BigInt.asUintN(signal.size * 16, BigInt(raw)));
   const scaled = scaler(signal);
   const finite = (value: number) => (Number.isFinite(value) ? scaled(value) : null);
   if (signal.size === 4) {
     return (data) => {
       const bytes = arranged(data, at, signal);
-      return empty.has(bytes.readBigUInt64BE()) ? null : finite(bytes.readDoubleBE());
+      return empty.includes(bytes.readBigUInt64BE()) ? null : finite(bytes.readDoubleBE());
     };
   }
   const unsigned = rawReader(signal, at);
   const view = new DataView(new ArrayBuffer(4));
   return (data) => {
     const raw = unsigned(data);
-    if (empty.size > 0 && empty.has(BigInt(raw))) return null;
+    if (empty.length > 0 && empty.includes(BigInt(raw))) return null;
     view.setUint32(0, raw);
     return finite(view.getFloat32(0));
   };

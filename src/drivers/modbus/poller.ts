@@ -113,7 +113,7 @@ export class Poller {
 
   /** Bound, as it is handed to the groups. */
   readonly #emit = (observations: Observation[], events: MachineEvent[], t: number, isData: boolean): void => {
-    const all: Observation[] = [];
+    let all = observations;
     const told: MachineEvent[] = [];
     if (isData) {
       this.#options.context.sign?.('answer');
@@ -121,11 +121,10 @@ export class Poller {
       if (isReturn) {
         this.#presence = 'here';
         told.push({ type: 'driver', t, state: 'polling' });
-        all.push({ signal: 'available', t, ns: 0, v: true, q: 'good' });
+        all = [{ signal: 'available', t, ns: 0, v: true, q: 'good' }, ...observations];
       }
       told.push(...this.#losses.settle(t, isReturn));
     }
-    all.push(...observations);
     this.#push(all, [...told, ...events], isData ? t : undefined);
   };
 
