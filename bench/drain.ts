@@ -130,8 +130,8 @@ function watch(outbox: LocalOutbox, batches: number, scale: Scale) {
       begun.resolve(stopwatch(scale));
       return outbox.boundary(before);
     },
-    async settle(ids) {
-      await outbox.settle(ids);
+    async settle(ids, within) {
+      await outbox.settle(ids, within);
       marked += ids.length;
       if (marked === batches) done.resolve();
     },

@@ -1,11 +1,18 @@
 import type { Outbox } from '../outbox/outbox.ts';
 
-/** Acknowledgements are gathered this long into one commit: a card has few writes to give. */
-export const SETTLE_DELAY_MS = 100;
+/** Acknowledgements are gathered this long. */
+const GATHER_MS = 100;
+/**
+ * What was gathered waits this long for a commit of new data that it can share: a card has few writes to give. A kill meanwhile has it sent again,
+ * with the same keys.
+ */
+export const SETTLE_WITHIN_MS = 1500;
+/** So many do not wait: a backlog is being sent. */
+const MANY = 512;
 
 /**
- * Marks acknowledged batches as delivered, in groups, one commit at a time. It outlives a link, so that what was
- * acknowledged on one is not sent again on the next while its commit is still under way.
+ * Marks acknowledged batches as delivered, in groups. It outlives a link, so that what was acknowledged on one is not sent again on the next while
+ * its commit is still under way.
  */
 export class Settler {
   readonly #outbox: Outbox;
@@ -13,8 +20,8 @@ export class Settler {
   readonly #failed: (error: unknown) => void;
   #waiting: number[] = [];
   readonly #unsettled = new Set<number>();
+  readonly #underWay = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
-  #commit: Promise<void> | undefined;
 
   /** `settled` is called after each commit, `failed` when the outbox is gone or closing. */
   constructor(outbox: Outbox, settled: () => void, failed: (error: unknown) => void) {
@@ -35,24 +42,27 @@ export class Settler {
   add(id: number): void {
     this.#unsettled.add(id);
     this.#waiting.push(id);
-    this.#timer ??= setTimeout(() => void this.flush(), SETTLE_DELAY_MS);
+    this.#timer ??= setTimeout(() => this.#hand(this.#unsettled.size < MANY ? SETTLE_WITHIN_MS : 0), GATHER_MS);
   }
 
   /** Resolves when everything added so far is committed, or the outbox is gone. Never rejects. */
   async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#commit;
-    if (this.#waiting.length === 0) return this.#commit;
-    const ids = this.#waiting;
-    this.#waiting = [];
-    this.#commit = this.#settle(ids);
-    await this.#commit;
+    if (this.size > 0) this.#hand(0);
+    await Promise.all(this.#underWay);
   }
 
-  async #settle(ids: number[]): Promise<void> {
+  #hand(within: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const ids = this.#waiting;
+    this.#waiting = [];
+    const commit = this.#settle(ids, within).finally(() => this.#underWay.delete(commit));
+    this.#underWay.add(commit);
+  }
+
+  async #settle(ids: readonly number[], within: number): Promise<void> {
     try {
-      await this.#outbox.settle(ids);
+      await this.#outbox.settle(ids, within);
       for (const id of ids) this.#unsettled.delete(id);
       this.#settled();
     } catch (error) {

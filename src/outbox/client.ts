@@ -113,6 +113,8 @@ class OutboxClient implements LocalOutbox {
   #givenToldAt = Number.NEGATIVE_INFINITY;
   #roomAgain = newRoom();
   #tidyTimer: NodeJS.Timeout | undefined;
+  /** When marks stop waiting for a commit that they could share. */
+  #markTimer: NodeJS.Timeout | undefined;
   #troubled = false;
 
   constructor(options: OutboxOptions, link: WorkerLink, opened: { stream: string; storedUntil: number }) {
@@ -153,8 +155,11 @@ class OutboxClient implements LocalOutbox {
     return this.#enqueue(() => this.#queue.append(entry));
   }
 
-  settle(ids: readonly number[]): Promise<void> {
-    return this.#enqueue(() => this.#queue.settle(ids));
+  async settle(ids: readonly number[], within = 0): Promise<void> {
+    if (within === 0 || this.#committing !== undefined) return this.#enqueue(() => this.#queue.settle(ids));
+    this.#assertOpen();
+    this.#markTimer ??= setTimeout(() => this.#startCommit(), within);
+    return this.#queue.settle(ids);
   }
 
   hold(id: number, until: number, reason: string): Promise<void> {
@@ -290,6 +295,7 @@ class OutboxClient implements LocalOutbox {
 
   async #shutDown(): Promise<void> {
     clearTimeout(this.#tidyTimer);
+    this.#startCommit();
     this.#closing.abort();
     await this.#committing;
     const closed = new Fault('us', 'the outbox is closed');
@@ -315,10 +321,16 @@ class OutboxClient implements LocalOutbox {
   async #enqueue(add: () => Promise<void>): Promise<void> {
     this.#assertOpen();
     const done = add();
+    this.#startCommit();
+    return done;
+  }
+
+  #startCommit(): void {
+    clearTimeout(this.#markTimer);
+    this.#markTimer = undefined;
     this.#committing ??= this.#commitAll().finally(() => {
       this.#committing = undefined;
     });
-    return done;
   }
 
   /** Commits group after group until nothing waits. Never rejects: each caller is told about its own entry. */
@@ -417,6 +429,7 @@ class OutboxClient implements LocalOutbox {
   /** Nobody waits for room or a commit any more. */
   #end(fault: Fault): void {
     clearTimeout(this.#tidyTimer);
+    clearTimeout(this.#markTimer);
     this.#roomAgain.reject(fault);
     this.#queue.rejectAll(fault);
   }

@@ -169,8 +169,11 @@ export interface Outbox {
   weigh(after: number, upTo: number): Promise<Omit<LaneStats, 'oldest'>>;
   /** Delivered batches that are still kept, with `id > after`, oldest first, up to `limit` and about `maxBytes`. */
   recall(recall: Recall, after: number, limit: number, maxBytes: number): Promise<StoredBatch[]>;
-  /** Marks batches as delivered: their PUBACK has come. Idempotent. */
-  settle(ids: readonly number[]): Promise<void>;
+  /**
+   * Marks batches as delivered: their PUBACK has come. Idempotent. Takes part in the next commit, and makes one itself once
+   * `within` milliseconds have gone by (default 0).
+   */
+  settle(ids: readonly number[], within?: number): Promise<void>;
   /** Sets a refused batch aside until a time (milliseconds since the epoch) and counts the refusal. */
   hold(id: number, until: number, reason: string): Promise<void>;
   /**

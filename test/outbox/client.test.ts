@@ -63,6 +63,31 @@ t.test('settled batches are not claimed again, settling is idempotent, and stats
   });
 });
 
+t.test('marks wait for a commit that they can share, for as long as they may', async (t) => {
+  const { outbox } = await open(t, t.testdir());
+  const commits = async () => (await outbox.stats()).commits;
+  await outbox.append({ batches: [batch([1]), batch([2]), batch([3]), batch([4])] });
+  const before = await commits();
+  let isMarked = false;
+  const marked = outbox.settle([1], 3_600_000).then(() => {
+    isMarked = true;
+  });
+  t.equal((await claimAll(outbox)).length, 4);
+  t.notOk(isMarked);
+  await outbox.append({ batches: [batch([5])] });
+  await marked;
+  t.equal(await commits(), before + 1, 'with the next append');
+  await outbox.settle([2], 20);
+  t.equal(await commits(), before + 2, 'alone, after a while');
+  const late = outbox.settle([3], 3_600_000);
+  await outbox.settle([]);
+  await late;
+  t.equal(await commits(), before + 3, 'with what does not wait');
+  const last = outbox.settle([4], 3_600_000);
+  await outbox.close();
+  await last;
+});
+
 t.test('a held batch is left out until its time and counts its refusals; the lane goes on', async (t) => {
   const { outbox, clock } = await open(t, t.testdir());
   await outbox.append({ batches: [batch([1]), batch([2])] });
