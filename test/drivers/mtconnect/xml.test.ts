@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parseXml } from '../../../src/drivers/mtconnect/xml.ts';
+import { Fault } from '../../../src/errors.ts';
 import { heapInUse } from '../../support/heap.ts';
 
 const parse = (text: string) => parseXml(Buffer.from(text), 'the agent');
@@ -83,6 +85,33 @@ t.test('tags that do not fit together are refused, and the fault says where', as
     t.throws(() => parse(text), { name: 'Fault', of: 'machine', message }, text);
     t.throws(() => parse(text), { message: `of ${text.length} bytes that is cut off or wrongly nested` }, text);
   }
+});
+
+t.test('a document is refused wherever it is cut, and whichever > or quote is missing', async (t) => {
+  const text = readFileSync(new URL('./cases/milling/2-sample.xml', import.meta.url), 'utf8').trimEnd();
+  const isTaken = (spoilt: string) => {
+    try {
+      parse(spoilt);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return false;
+    }
+  };
+  t.ok(isTaken(text));
+  const places = Array.from({ length: text.length }, (_, i) => i);
+  t.same(
+    places.filter((i) => isTaken(text.slice(0, i))),
+    [],
+    'cut',
+  );
+  const marks = places.filter((i) => /[">]/.test(text.charAt(i)) && i > text.indexOf('?>') + 1);
+  t.same(
+    marks.filter((i) => isTaken(text.slice(0, i) + text.slice(i + 1))),
+    [],
+    'missing',
+  );
+  t.ok(marks.length > 250);
 });
 
 t.test('behind the root there may be comments and instructions, and nothing else, also cut', async (t) => {
