@@ -1,19 +1,18 @@
 'use strict';
 // Runs on any Node.js, however old: plain syntax, nothing native, until the version is known to do.
 
-// node:zlib has had zstd since 22.15; better-sqlite3 13 crashes the process on Node.js 20.
-var MINIMUM = [22, 15];
+// node:zlib takes a dictionary for zstd since these; better-sqlite3 13 crashes the process on Node.js 20.
+var MINIMUMS = { 22: 19, 24: 6 };
+var NEWEST = 24;
 
 var path = require('path');
 var fs = require('fs');
 var url = require('url');
 
 var version = process.versions.node.split('.').map(Number);
-if (version[0] < MINIMUM[0] || (version[0] === MINIMUM[0] && version[1] < MINIMUM[1])) {
+if (version[0] <= NEWEST && !(version[1] >= MINIMUMS[version[0]])) {
   process.stderr.write(
-    'edge-gateway needs Node.js ' +
-      MINIMUM.join('.') +
-      ' or newer and this is ' +
+    'edge-gateway needs Node.js 22.19, 24.6 or newer and this is ' +
       process.versions.node +
       ': install Node.js 24, or run "npm ci" in the project folder, which brings its own.\n',
   );

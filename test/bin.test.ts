@@ -29,7 +29,10 @@ t.test(
       const { status, stdout, stderr } = spawnSync(oldNode ?? '', [join(ROOT, file), 'run'], { encoding: 'utf8' });
       t.equal(status, 1);
       t.equal(stdout, '');
-      t.match(stderr, /^edge-gateway needs Node\.js 22\.15 or newer and this is \S+: install Node\.js 24, [^\n]+\n$/);
+      t.match(
+        stderr,
+        /^edge-gateway needs Node\.js 22\.19, 24\.6 or newer and this is \S+: install Node\.js 24, [^\n]+\n$/,
+      );
     }
   },
 );

@@ -1,9 +1,14 @@
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { isInUse, openForReading } from './database.ts';
+import { rowsById } from './dictionaries.ts';
+import { DictionaryTexts } from './dictionary-texts.ts';
 import type { OutboxStats } from './outbox.ts';
 import {
   type BatchRow,
+  type DictionaryRow,
+  type DictionaryStatements,
+  dictionaryStatements,
   type HeldRow,
   type NumberingRow,
   type ReaderStatements,
@@ -16,6 +21,13 @@ import { isWalDamaged } from './wal.ts';
 const PAGE_ROWS = 64;
 /** Held batches that are listed at most. */
 const HELD_LIMIT = 100;
+/** Bodies may need dictionaries from this schema on; an older gateway may still be running. */
+const DICTIONARIES_SINCE = 5;
+
+/** A batch with what its body needs to be read. */
+export interface ArchivedRow extends BatchRow {
+  readonly dictionary: Uint8Array | undefined;
+}
 
 /** Which batches to read. Times are milliseconds since the epoch and are compared with `t0`. */
 export interface BatchFilter {
@@ -40,10 +52,15 @@ export interface ArchiveStats extends Omit<OutboxStats, 'maxBytes' | 'held' | 'a
 export class Archive {
   readonly #db: Database;
   readonly #sql: ReaderStatements;
+  readonly #dictionaries: DictionaryStatements;
+  readonly #texts: DictionaryTexts;
 
   private constructor(db: Database) {
     this.#db = db;
     this.#sql = readerStatements(db);
+    const schema = db.pragma('user_version', { simple: true }) as number;
+    this.#dictionaries = schema < DICTIONARIES_SINCE ? [] : dictionaryStatements(db);
+    this.#texts = new DictionaryTexts(this.#dictionaries);
   }
 
   /** @throws Fault of the config when there is no outbox or it may not be read, of the disk when it is damaged */
@@ -72,17 +89,23 @@ export class Archive {
   }
 
   /** Batches in commit order. What a running gateway adds or deletes meanwhile may or may not be among them. */
-  *batches({ machine, from, to, undelivered }: BatchFilter = {}): Generator<BatchRow> {
+  *batches({ machine, from, to, undelivered }: BatchFilter = {}): Generator<ArchivedRow> {
     let after = 0;
+    const read = this.#db.transaction((): ArchivedRow[] =>
+      this.#sql.page
+        .all({
+          after,
+          machine: machine ?? null,
+          from: from ?? Number.MIN_SAFE_INTEGER,
+          to: to ?? Number.MAX_SAFE_INTEGER,
+          undelivered: undelivered === true ? 1 : 0,
+          limit: PAGE_ROWS,
+        })
+        .map((row) => ({ ...row, dictionary: row.body === null ? undefined : this.#texts.neededBy(row.body) })),
+    );
     for (;;) {
-      const page = this.#sql.page.all({
-        after,
-        machine: machine ?? null,
-        from: from ?? Number.MIN_SAFE_INTEGER,
-        to: to ?? Number.MAX_SAFE_INTEGER,
-        undelivered: undelivered === true ? 1 : 0,
-        limit: PAGE_ROWS,
-      });
+      // One snapshot: a running gateway deletes dictionaries with the last batch that needs them.
+      const page = read();
       yield* page;
       const last = page.at(-1);
       if (last === undefined) return;
@@ -102,6 +125,11 @@ export class Archive {
   /** Where reading of each machine resumes, as JSON text. */
   cursors(): { machine: string; cursor: string }[] {
     return this.#sql.cursors.all();
+  }
+
+  /** What each of the tables of dictionaries has under an id. */
+  dictionaries(): ReadonlyMap<number, readonly (DictionaryRow | undefined)[]> {
+    return this.#db.transaction(() => rowsById(this.#dictionaries))();
   }
 
   /** Batches that belong to no channel. */

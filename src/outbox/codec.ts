@@ -1,46 +1,88 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 /** Measured on 1,000-observation bodies: level 1 is both the smallest and the fastest of 1 to 3 (docs/decisions). */
-const LEVEL = 1;
+const PLAIN = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
 
 /** No body comes near: a stored body that claims more is damaged, and must not take the memory. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** What a frame begins with (RFC 8878, 3.1.1). */
+const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+/** First byte of a body that needs a dictionary; no zstd frame, skippable ones included, begins with it. */
+const TAG = 0x01;
+
+/** Text that bodies resemble, and the number by which they name it. */
+export interface Dictionary {
+  readonly id: number;
+  readonly text: Uint8Array;
+}
+
+/** zstd's parameters by their number. */
+export type ZstdParameters = Readonly<Record<number, number>>;
 
 /**
  * The stored form of a body: one zstd frame (RFC 8878) with its content checksum, because SQLite has none for its pages
  * and a card that flips a bit must be found out.
  */
-export function encodeBody(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return zstdCompressSync(bytes, {
-    pledgedSrcSize: bytes.length,
-    params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
-  });
+export function encodeBody(text: string | Uint8Array, params: ZstdParameters = PLAIN): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  return zstdCompressSync(bytes, { pledgedSrcSize: bytes.length, params });
+}
+
+/**
+ * The stored form of a body that needs a dictionary: a tag, the dictionary's id in groups of 7 bits, the lowest first, and the frame
+ * with its content checksum, which also tells a wrong dictionary. The frame's magic number is left out: these bytes take its place.
+ */
+export function encodeWith({ id, text: dictionary }: Dictionary, text: Uint8Array, params: ZstdParameters): Buffer {
+  const all = { ...params, [constants.ZSTD_c_checksumFlag]: 1 };
+  const frame = zstdCompressSync(text, { pledgedSrcSize: text.length, params: all, dictionary });
+  const prefix = [TAG];
+  let rest = id;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) prefix.push((rest % 0x80) | 0x80);
+  return Buffer.concat([Buffer.from([...prefix, rest]), frame.subarray(MAGIC.length)]);
+}
+
+/** The dictionary that a stored body needs; undefined where it needs none. */
+export function dictionaryOf(body: Uint8Array): number | undefined {
+  return taggedOf(body)?.id;
 }
 
 /**
  * The JSON text of a stored body.
- * @throws Error when the frame is damaged
+ * @param dictionary the text of the one that it needs
+ * @throws Error when the body or its dictionary is damaged or missing
  */
-export function decodeBody(body: Uint8Array): string {
-  return unpack(body).toString();
+export function decodeBody(body: Uint8Array, dictionary?: Uint8Array): string {
+  return unpack(body, dictionary).toString();
 }
 
-/**
- * The JSON text of a stored body as bytes in a buffer of their own size, which may move to another thread; undefined when the frame
- * is damaged.
- */
-export function readBody(body: Uint8Array): Uint8Array | undefined {
+/** The JSON text of a stored body as bytes; undefined when it or its dictionary is damaged or missing. */
+export function readBody(body: Uint8Array, dictionary?: Uint8Array): Uint8Array | undefined {
   try {
-    return new Uint8Array(unpack(body));
+    return unpack(body, dictionary);
   } catch {
     // Whoever asked for it tells what was damaged.
     return undefined;
   }
 }
 
-function unpack(body: Uint8Array): Buffer {
-  return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES });
+function unpack(body: Uint8Array, dictionary?: Uint8Array): Buffer {
+  const tagged = taggedOf(body);
+  if (tagged === undefined) return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES });
+  if (dictionary === undefined) throw new Error(`its dictionary ${tagged.id} is lost`);
+  const frame = Buffer.concat([MAGIC, body.subarray(tagged.start)]);
+  return zstdDecompressSync(frame, { maxOutputLength: MAX_BODY_BYTES, dictionary });
+}
+
+function taggedOf(body: Uint8Array): { id: number; start: number } | undefined {
+  if (body[0] !== TAG) return undefined;
+  let [id, at] = [0, 1];
+  for (let factor = 1; ; factor *= 0x80, at += 1) {
+    const byte = body[at] ?? 0;
+    id += (byte & 0x7f) * factor;
+    // No id comes near: what is longer is damaged, and names a dictionary that there is not.
+    if (byte < 0x80 || id > Number.MAX_SAFE_INTEGER) return { id, start: at + 1 };
+  }
 }
 
 /** Whether a text is JSON of an object or a list. */

@@ -4,7 +4,8 @@ import { codeOf, Fault, messageOf } from '../errors.ts';
 const PASSING = /^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|NOMEM)|ENOSPC|EIO|EDQUOT|EROFS)/;
 /** Ids and names are given once, so that only a damaged table can refuse one. */
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|CONSTRAINT|MISMATCH)/;
-const UNREADABLE = /^SQLITE_IOERR_(READ|SHORT_READ|CORRUPTFS)/;
+/** Of a row with a damaged length SQLite says that memory lacks. */
+const UNREADABLE = /^SQLITE_(IOERR_(READ|SHORT_READ|CORRUPTFS)|NOMEM)/;
 /** A schema that is not what its version says. */
 const UNKNOWN_SCHEMA = /^SQLITE_ERROR$/;
 const NO_ROOM = /^(SQLITE_FULL|ENOSPC|EDQUOT)/;
@@ -38,7 +39,7 @@ export function damage(message: string): Error {
   return Object.assign(new Error(message), { code: 'SQLITE_CORRUPT' });
 }
 
-/** Whether a fault says that the disk does not give what is on it: a bad sector, unless it passes. */
+/** Whether a fault says that something cannot be read: a bad sector or a damaged length, unless it passes. */
 export function isUnreadable(error: unknown): boolean {
   return UNREADABLE.test(codeOf(error) ?? '');
 }

@@ -11,7 +11,7 @@ import { laneOf } from './statements.ts';
  */
 export function* exportLines(archive: Archive, filter: BatchFilter): Generator<string> {
   for (const row of archive.batches(filter)) {
-    const { machine, kind, stream, seq, t0, storedAt, deliveredAt, refusals, holdReason, body } = row;
+    const { machine, kind, stream, seq, t0, storedAt, deliveredAt, refusals, holdReason, body, dictionary } = row;
     if (body === null) throw new Error(`batch ${machine} ${kind} ${seq} has lost its body`);
     const record = {
       v: CONTRACT_VERSION,
@@ -27,6 +27,6 @@ export function* exportLines(archive: Archive, filter: BatchFilter): Generator<s
       ...(refusals > 0 ? { refusals, reason: holdReason } : {}),
     };
     // The body is JSON already: it goes in as it was written, to the last digit.
-    yield `${JSON.stringify(record).slice(0, -1)},"${PAYLOAD_KEY[kind]}":${decodeBody(body)}}\n`;
+    yield `${JSON.stringify(record).slice(0, -1)},"${PAYLOAD_KEY[kind]}":${decodeBody(body, dictionary)}}\n`;
   }
 }

@@ -1,5 +1,4 @@
 import type { Kind } from '../wire/contract.ts';
-import { decodeBody } from './codec.ts';
 
 /** Data that comes as it is made is stored within this time. */
 const REACH_MS = 3_600_000;
@@ -10,7 +9,8 @@ interface Extended {
   readonly t0: number;
   /** When it was committed, milliseconds since the epoch. */
   readonly storedAt: number;
-  readonly body: Uint8Array | null;
+  /** JSON text; undefined where it cannot be read. */
+  readonly body: string | undefined;
 }
 
 /**
@@ -31,10 +31,10 @@ export function beginOf({ kind, t0, storedAt, body }: Extended): number {
 }
 
 /** The times of each signal, milliseconds after t0; none where the body cannot be read. */
-function columnsOf(body: Uint8Array | null): (readonly number[])[] {
-  if (body === null) return [];
+function columnsOf(body: string | undefined): (readonly number[])[] {
+  if (body === undefined) return [];
   try {
-    const signals: Record<string, { readonly t: readonly number[] }> = JSON.parse(decodeBody(body));
+    const signals: Record<string, { readonly t: readonly number[] }> = JSON.parse(body);
     return Object.values(signals).map(({ t }) => t);
   } catch {
     // A damaged body tells no times.

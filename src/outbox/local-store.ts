@@ -1,4 +1,5 @@
 import { decodeBody } from './codec.ts';
+import type { DictionaryTexts } from './dictionary-texts.ts';
 import type { HistoryRange, MachineState, StoredNotice } from './local.ts';
 import type { StoredBatch } from './outbox.ts';
 import { batchesOf } from './rows.ts';
@@ -7,9 +8,11 @@ import type { WriterStatements } from './statements.ts';
 /** What the gateway itself remembers by the database: `LocalHistory` and `NoticeQueue`, synchronous. */
 export class LocalStore {
   readonly #sql: WriterStatements;
+  readonly #texts: DictionaryTexts;
 
-  constructor(sql: WriterStatements) {
+  constructor(sql: WriterStatements, texts: DictionaryTexts) {
     this.#sql = sql;
+    this.#texts = texts;
   }
 
   state(machine: string): MachineState | undefined {
@@ -38,7 +41,8 @@ export class LocalStore {
     limit: number,
     maxBytes: number,
   ): StoredBatch[] {
-    return batchesOf(this.#sql.telemetry.iterate({ machine: machine ?? null, after, upTo, limit }), maxBytes);
+    const rows = this.#sql.telemetry.iterate({ machine: machine ?? null, after, upTo, limit });
+    return batchesOf(rows, maxBytes, this.#texts);
   }
 
   noticeChannels(): string[] {

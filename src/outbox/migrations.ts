@@ -89,6 +89,12 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX notices_of ON notices (channel, due_at);
   `,
+  `
+  -- Texts that bodies of a channel depend on, as zstd frames. until: the highest batch that may need it; null: in use.
+  -- Both tables have the same rows: in a tree each, so that no damaged page costs a dictionary.
+  CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, until INTEGER, body BLOB NOT NULL) STRICT;
+  CREATE TABLE dictionary_copies (id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, until INTEGER, body BLOB NOT NULL) STRICT;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -1,14 +1,15 @@
-import { readBody } from './codec.ts';
+import { dictionaryOf, readBody } from './codec.ts';
+import type { DictionaryTexts } from './dictionary-texts.ts';
 import { damage } from './disk-faults.ts';
 import { type StoredBatch, sizeOf } from './outbox.ts';
 import { type BatchRow, laneOf } from './statements.ts';
 
 /** Rows until what was read has `maxBytes`; one at least. */
-export function batchesOf(rows: Iterable<BatchRow>, maxBytes: number): StoredBatch[] {
+export function batchesOf(rows: Iterable<BatchRow>, maxBytes: number, texts: DictionaryTexts): StoredBatch[] {
   const batches: StoredBatch[] = [];
   let bytes = 0;
   for (const row of rows) {
-    const batch = storedBatch(row);
+    const batch = storedBatch(row, texts);
     bytes += sizeOf(batch);
     if (batches.length > 0 && bytes > maxBytes) break;
     batches.push(batch);
@@ -16,12 +17,19 @@ export function batchesOf(rows: Iterable<BatchRow>, maxBytes: number): StoredBat
   return batches;
 }
 
+/** The JSON text of a stored body; undefined where it is damaged or missing. */
+export function textOf(stored: Uint8Array | null, texts: DictionaryTexts): string | undefined {
+  const body = stored === null ? undefined : readBody(stored, texts.neededBy(stored));
+  return body && Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
+}
+
 /** @throws SQLite's error of a damaged database where the body is missing */
-export function storedBatch(row: BatchRow): StoredBatch {
-  const { id, machine, kind, stream, seq, t0, count, bytes, storedAt, refusals, body: frame, synced } = row;
-  if (frame === null) throw damage(`batch ${id} has lost its body`);
+export function storedBatch(row: BatchRow, texts: DictionaryTexts): StoredBatch {
+  const { id, machine, kind, stream, seq, t0, count, bytes, storedAt, refusals, body: stored, synced } = row;
+  if (stored === null) throw damage(`batch ${id} has lost its body`);
   const clock = synced === 1 ? 'synced' : 'unsynced';
   const lane = laneOf(row.lane);
-  const body = readBody(frame);
+  const body = readBody(stored, texts.neededBy(stored));
+  const frame = dictionaryOf(stored) === undefined ? stored : undefined;
   return { id, machine, kind, stream, seq, lane, t0, count, clock, body, frame, bytes, storedAt, refusals };
 }

@@ -1,6 +1,6 @@
 import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
 import { type Cell, cellsOf, isBodyRecord, type Payload, payloadAt, recordOf, wholePayload } from './cells.ts';
-import { decodeBody, isJsonObject } from './codec.ts';
+import { decodeBody, dictionaryOf, encodeBody, isJsonObject, readBody } from './codec.ts';
 import { isStream } from './database.ts';
 import { PageFile } from './page-file.ts';
 import { Places } from './places.ts';
@@ -9,6 +9,8 @@ import { PAGE_BYTES } from './wal.ts';
 
 /** Columns of `batches` in every schema. */
 const BATCH_COLUMNS = 13;
+/** Texts of dictionaries that are kept in memory. */
+const MAX_TEXTS = 256;
 
 /** A channel of a damaged database. */
 export interface WreckChannel {
@@ -31,7 +33,7 @@ export interface SalvagedBatch {
   readonly synced: number;
   readonly storedAt: number;
   readonly isDelivered: boolean;
-  /** null: it was delivered, it cannot be read, or its checksum is wrong */
+  /** It needs no dictionary. null: it was delivered, it cannot be read, or its checksum is wrong */
   readonly body: Buffer | null;
 }
 
@@ -43,6 +45,9 @@ export class Wreck implements Disposable {
   readonly #file: PageFile;
   readonly #batches = new Places();
   readonly #bodies = new Places();
+  readonly #dictionaries = new Places();
+  /** Of each dictionary that was needed last: every version that can be read. */
+  readonly #texts = new Map<number, Uint8Array[]>();
   readonly #channels = new Map<number, WreckChannel | Omit<WreckChannel, 'stream'>>();
   /** From the index: of channels whose rows cannot be read. */
   readonly #names = new Map<number, WreckChannel>();
@@ -106,6 +111,7 @@ export class Wreck implements Disposable {
     else if (overflow === 0) {
       const record = recordOf(local);
       if (batchOf(record) !== undefined) this.#batches.add(rowid, place);
+      else if (dictionaryIn(record) !== undefined) this.#dictionaries.add(rowid, place);
       else if (record !== undefined) this.#lookAtChannel(rowid, record);
     }
   }
@@ -137,9 +143,32 @@ export class Wreck implements Disposable {
     for (const place of this.#bodies.of(id)) {
       const payload = this.#payload(place, page);
       const body = recordOf(this.#whole(payload))?.[1];
-      if (Buffer.isBuffer(body) && isSound(body)) return body;
+      const sound = Buffer.isBuffer(body) ? this.#sound(body) : undefined;
+      if (sound !== undefined) return sound;
     }
     return null;
+  }
+
+  /** A body whose checksum holds and that is JSON, without its dictionary; its checksum tells which version of that is the right one. */
+  #sound(body: Buffer): Buffer | undefined {
+    const needs = dictionaryOf(body);
+    if (needs === undefined) return jsonOf(body) === undefined ? undefined : body;
+    const [text] = this.#textsOf(needs).flatMap((dictionary) => jsonOf(body, dictionary) ?? []);
+    return text === undefined ? undefined : encodeBody(text);
+  }
+
+  #textsOf(id: number): Uint8Array[] {
+    const known = this.#texts.get(id);
+    if (known !== undefined) return known;
+    const page = Buffer.alloc(PAGE_BYTES);
+    const texts = this.#dictionaries.of(id).flatMap((place) => {
+      const body = dictionaryIn(recordOf(this.#payload(place, page)?.local));
+      return (body && readBody(body)) ?? [];
+    });
+    const [oldest] = this.#texts.keys();
+    if (this.#texts.size >= MAX_TEXTS && oldest !== undefined) this.#texts.delete(oldest);
+    this.#texts.set(id, texts);
+    return texts;
   }
 
   #payload(place: number, page: Buffer): Payload | undefined {
@@ -182,13 +211,22 @@ function isName(machine: Cell | undefined, kind: Cell | undefined): boolean {
   return typeof machine === 'string' && ID_PATTERN.test(machine) && KINDS.includes(kind as Kind);
 }
 
-/** Its checksum holds and it is JSON. */
-function isSound(body: Buffer): boolean {
+/** The body of a row of either table of dictionaries: each fits into its page. */
+function dictionaryIn(record: readonly Cell[] | undefined): Buffer | undefined {
+  if (record?.length !== 4) return undefined;
+  const [first, channel, until, body] = record;
+  const isRow = first === null && isCount(channel) && (until === null || isCount(until));
+  return isRow && Buffer.isBuffer(body) ? body : undefined;
+}
+
+/** The text of a body whose checksum holds and that is JSON. */
+function jsonOf(body: Buffer, dictionary?: Uint8Array): string | undefined {
   try {
-    JSON.parse(decodeBody(body));
-    return true;
+    const text = decodeBody(body, dictionary);
+    JSON.parse(text);
+    return text;
   } catch {
     // Not zstd, or its checksum is wrong.
-    return false;
+    return undefined;
   }
 }

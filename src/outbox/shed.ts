@@ -1,6 +1,6 @@
 import type { Gap } from '../observation.ts';
 import type { Kind } from '../wire/contract.ts';
-import { decodeBody, encodeBody } from './codec.ts';
+import { encodeBody } from './codec.ts';
 import { beginOf } from './extent.ts';
 import { type Divided, divide } from './keep.ts';
 import type { NewBatch, WhenFull } from './outbox.ts';
@@ -24,7 +24,8 @@ export interface RunBatch {
   readonly bytes: number;
   /** When it was committed, milliseconds since the epoch. */
   readonly storedAt: number;
-  readonly body: Uint8Array | null;
+  /** JSON text; undefined where it cannot be read. */
+  readonly body: string | undefined;
 }
 
 /** What becomes of a run for which there is no room. */
@@ -94,8 +95,8 @@ const NOTHING: Divided = { kept: undefined, rest: [] };
 function read(batches: readonly RunBatch[]): RawBatch[] | undefined {
   try {
     return batches.map(({ t0, body }) => {
-      if (body === null) throw new Error('has lost its body');
-      return { t0, signals: JSON.parse(decodeBody(body)) };
+      if (body === undefined) throw new Error('has lost its body');
+      return { t0, signals: JSON.parse(body) };
     });
   } catch {
     // A damaged body cannot be sent either: it goes with its run, and the gap says so.

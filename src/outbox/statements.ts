@@ -81,6 +81,15 @@ export interface NoticeRow {
   readonly tries: number;
 }
 
+/** A text that bodies of a channel depend on. */
+export interface DictionaryRow {
+  readonly id: number;
+  readonly channel: number;
+  /** Highest id of a batch that may need it; null while it is in use. */
+  readonly until: number | null;
+  readonly body: Buffer;
+}
+
 /** Channel, lane, 1 when delivered, count, bytes. */
 export type TallyRow = readonly [number, number, number, number, number];
 
@@ -286,6 +295,7 @@ function commonStatements(db: Database) {
     tallies: db
       .prepare('SELECT channel, lane, delivered_at IS NOT NULL, count, bytes FROM batches')
       .raw() as unknown as Statement<[], TallyRow>,
+    lowestId: number('SELECT coalesce(min(id), 9007199254740991) FROM batches'),
     highestId: number('SELECT coalesce(max(id), 0) FROM batches'),
     oldestWaiting: number<[lane: number]>(
       `SELECT stored_at FROM batches WHERE lane = ? AND delivered_at IS NULL ORDER BY id LIMIT 1`,
@@ -302,6 +312,24 @@ function commonStatements(db: Database) {
   };
 }
 
+/** Both have the same rows: in a tree each, so that no damaged page costs a dictionary. */
+const DICTIONARY_TABLES = ['dictionaries', 'dictionary_copies'] as const;
+
+/** The dictionaries of bodies: from schema 5 on. */
+export function dictionaryStatements(db: Database) {
+  return DICTIONARY_TABLES.map((table) => ({
+    rows: db.prepare(`SELECT id, channel, until, body FROM ${table}`) as unknown as Statement<[], DictionaryRow>,
+    body: db.prepare(`SELECT body FROM ${table} WHERE id = ?`).pluck() as unknown as Statement<[id: number], Buffer>,
+    leastUntil: db.prepare(`SELECT min(until) FROM ${table}`).pluck() as Statement<[], number | null>,
+    save: db.prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?, ?)`) as Statement<
+      [id: number, channel: number, until: number | null, body: Buffer]
+    >,
+    end: db.prepare(`UPDATE ${table} SET until = ? WHERE id = ?`) as Statement<[until: number, id: number]>,
+    prune: db.prepare(`DELETE FROM ${table} WHERE until < ?`) as Statement<[lowest: number]>,
+  }));
+}
+
+export type DictionaryStatements = ReturnType<typeof dictionaryStatements>;
 export type CommonStatements = ReturnType<typeof commonStatements>;
 export type WriterStatements = ReturnType<typeof writerStatements>;
 export type ReaderStatements = ReturnType<typeof readerStatements>;

@@ -6,8 +6,9 @@ import { SeqRanges } from '../seq-ranges.ts';
 import type { Kind } from '../wire/contract.ts';
 import type { Books, Channel } from './books.ts';
 import { ClockRepair, type Repaired } from './clock-repair.ts';
-import { decodeBody, encodeBody } from './codec.ts';
+import { encodeBody } from './codec.ts';
 import { type Folder, leaveFolder, openForWriting, takeFolder } from './database.ts';
+import { Dictionaries } from './dictionaries.ts';
 import { asDamage, openFault } from './disk-faults.ts';
 import { LOCAL_STREAM } from './local.ts';
 import { LocalStore } from './local-store.ts';
@@ -34,11 +35,18 @@ import {
   SLICE_BATCHES,
   withinDisk,
 } from './retention.ts';
-import { batchesOf, storedBatch } from './rows.ts';
+import { batchesOf, storedBatch, textOf } from './rows.ts';
 import type { SalvagedBatch } from './salvage.ts';
 import { shed } from './shed.ts';
 import { replacement, split } from './split.ts';
-import { LANE_CODES, laneOf, type RunRow, type WriterStatements, writerStatements } from './statements.ts';
+import {
+  dictionaryStatements,
+  LANE_CODES,
+  laneOf,
+  type RunRow,
+  type WriterStatements,
+  writerStatements,
+} from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
 
 /** No limit but the disk: what SQLite starts with. */
@@ -92,6 +100,7 @@ export class Store {
   readonly #files: Files;
   readonly #sql: WriterStatements;
   readonly #clockRepair: ClockRepair;
+  readonly #dictionaries: Dictionaries;
   readonly local: LocalStore;
   #books: Books;
   #commits = 0;
@@ -99,12 +108,13 @@ export class Store {
   #shed: Pressure['shed'] = { thinned: 0, dropped: 0 };
   #given: Pressure['shed'] = { thinned: 0, dropped: 0 };
 
-  private constructor(files: Files, sql: WriterStatements, books: Books) {
+  private constructor(files: Files, sql: WriterStatements, books: Books, dictionaries: Dictionaries) {
     this.#files = files;
     this.#sql = sql;
     this.#books = books;
     this.#clockRepair = new ClockRepair(sql, books.nextId);
-    this.local = new LocalStore(sql);
+    this.#dictionaries = dictionaries;
+    this.local = new LocalStore(sql, dictionaries.texts);
     this.stream = sql.meta.get('stream') as string;
   }
 
@@ -130,7 +140,8 @@ export class Store {
     const db = openForWriting(folder, now);
     try {
       const sql = writerStatements(db);
-      return new Store({ db, lock: folder.lock }, sql, readBooks(sql));
+      const dictionaries = new Dictionaries(dictionaryStatements(db));
+      return new Store({ db, lock: folder.lock }, sql, readBooks(sql), dictionaries);
     } catch (error) {
       db.close();
       throw openFault(asDamage(error), folder.path);
@@ -188,20 +199,24 @@ export class Store {
   /** Marks, makes room and appends, in this order, in one transaction. Appends beyond the budget's hard limit throw. */
   commit(group: Group, given: Terms): Pressure {
     const terms = this.#withinDisk(given);
+    this.#dictionaries.discard();
     const appends = group.appends.map((append) => ({
       append,
-      bodies: append.batches.map((batch) => encodeBody(batch.body)),
+      bodies: append.batches.map((batch) => this.#encode(batch)),
     }));
     const incoming = appends.flatMap(({ bodies }) => bodies).reduce((sum, body) => sum + body.length, 0);
-    return this.#transaction((books) => {
+    const pressure = this.#transaction((books) => {
       for (const id of group.settled) this.#settle(books, id, terms.now);
       for (const { id, until, reason } of group.holds) this.#sql.hold.run(until, reason, id);
       this.#trim(books, terms, incoming);
       // Marks and deletions are what makes room again, so the limit is for appends alone.
       this.#limitPages(hardLimitPages(terms.budget, this.#sql.pageBytes.get() as number));
       for (const { append, bodies } of appends) this.#append(books, append, bodies, terms.now);
+      this.#dictionaries.save(books.nextId - 1);
       return this.#pressure(books, terms);
     });
+    this.#dictionaries.keep();
+    return pressure;
   }
 
   /** One slice of the work that keeps the file within its budget. */
@@ -243,17 +258,20 @@ export class Store {
   claim({ lane, after, upTo = Number.MAX_SAFE_INTEGER, newestFirst, limit, maxBytes }: Claim, now: number) {
     const parameters = { lane: LANE_CODES[lane], after, upTo, now, limit };
     const statement = newestFirst === true ? this.#sql.claimNewest : this.#sql.claimOldest;
-    return this.#handOut(batchesOf(statement.iterate(parameters), maxBytes));
+    return this.#handOut(batchesOf(statement.iterate(parameters), maxBytes, this.#dictionaries.texts));
   }
 
   /** See `Outbox.due`. */
   due(limit: number, now: number): StoredBatch[] {
-    return this.#handOut(batchesOf(this.#sql.due.iterate(now, limit), Number.POSITIVE_INFINITY));
+    return this.#handOut(
+      batchesOf(this.#sql.due.iterate(now, limit), Number.POSITIVE_INFINITY, this.#dictionaries.texts),
+    );
   }
 
   /** See `Outbox.find`. */
   find(ids: readonly number[], now: number): StoredBatch[] {
-    return this.#handOut(ids.flatMap((id) => this.#sql.find.all(id, now)).map(storedBatch));
+    const rows = ids.flatMap((id) => this.#sql.find.all(id, now));
+    return this.#handOut(rows.map((row) => storedBatch(row, this.#dictionaries.texts)));
   }
 
   /** See `Outbox.boundary`. */
@@ -268,18 +286,19 @@ export class Store {
 
   /** See `Outbox.recall`. */
   recall({ machine, from, to }: Recall, after: number, limit: number, maxBytes: number): StoredBatch[] {
-    return batchesOf(this.#sql.recall.iterate({ machine: machine ?? null, from, to, after, limit }), maxBytes);
+    const rows = this.#sql.recall.iterate({ machine: machine ?? null, from, to, after, limit });
+    return batchesOf(rows, maxBytes, this.#dictionaries.texts);
   }
 
   /** See `Outbox.split`. */
   split(id: number, parts: number, terms: Terms): boolean {
     const found = this.#sql.one.get(id);
-    if (found === undefined || found.body === null) return false;
-    const { channel, body, ...row } = found;
-    const { machine, kind, stream } = this.#books.channel(channel);
-    const pieces = split(kind, decodeBody(body), parts);
+    const body = found && textOf(found.body, this.#dictionaries.texts);
+    if (found === undefined || body === undefined) return false;
+    const { machine, kind, stream } = this.#books.channel(found.channel);
+    const pieces = split(kind, body, parts);
     if (pieces.length < 2) return false;
-    const run = { machine, kind, batches: [{ ...row, body, synced: row.synced === 1 }] };
+    const run = { machine, kind, batches: [{ ...found, body, synced: found.synced === 1 }] };
     const batches = this.#inherit(replacement(run, pieces, stream, terms.wall ?? terms.now), [id]);
     const bodies = batches.map((batch) => encodeBody(batch.body));
     this.#transaction((books) => {
@@ -400,6 +419,12 @@ export class Store {
     }
   }
 
+  #encode({ machine, kind, local, body }: NewBatch): Buffer {
+    if (kind !== 'telemetry') return encodeBody(body);
+    const channel = this.#books.find(machine, kind, local === true ? LOCAL_STREAM : this.stream);
+    return this.#dictionaries.encode(channel?.id, body);
+  }
+
   #openChannel(books: Books, machine: string, kind: Kind, stream: string): Channel {
     const { lastInsertRowid } = this.#sql.insertChannel.run(machine, kind, stream, 1, 0);
     return books.open({ id: Number(lastInsertRowid), machine, kind, stream, nextSeq: 1, backlog: 0 });
@@ -438,6 +463,7 @@ export class Store {
       if (bytes === undefined) break;
       freed += bytes;
     }
+    this.#dictionaries.prune(this.#sql.lowestId.get() as number);
   }
 
   /** Gives up the oldest undelivered batches that may be; bytes that this made free, undefined when there are none. */
@@ -449,7 +475,8 @@ export class Store {
     const first = rows[0]?.seq ?? 0;
     const run = rows.filter(({ seq }, i) => seq === first + i);
     const { machine, kind, stream } = books.channel(oldest.channel);
-    const batches = run.map((row) => ({ ...row, synced: row.synced === 1 }));
+    const { texts } = this.#dictionaries;
+    const batches = run.map((row) => ({ ...row, synced: row.synced === 1, body: textOf(row.body, texts) }));
     const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
     const given = shed({ machine, kind, batches }, { policy, keep: budget.keep ?? [], stream, now: wall });
     const ids = run.map(({ id }) => id);

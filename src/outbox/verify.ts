@@ -1,10 +1,11 @@
 import { codeOf, messageOf } from '../errors.ts';
 import { ID_PATTERN, KINDS, type Kind } from '../wire/contract.ts';
-import type { Archive } from './archive.ts';
-import { decodeBody, isJsonObject } from './codec.ts';
+import type { Archive, ArchivedRow } from './archive.ts';
+import { decodeBody, dictionaryOf, isJsonObject, readBody } from './codec.ts';
 import { isStream } from './database.ts';
+import { isAgreed } from './dictionaries.ts';
 import { LOCAL_STREAM } from './local.ts';
-import { type BatchRow, LANE_CODES, type NumberingRow } from './statements.ts';
+import { type BatchRow, type DictionaryRow, LANE_CODES, type NumberingRow } from './statements.ts';
 
 export interface VerifyOptions {
   /** Leaves out whether SQLite's indices agree with their tables. */
@@ -21,6 +22,7 @@ const MAX_TIME = 8.64e15;
  * Checks the outbox and yields what is wrong, one sentence for each:
  * - SQLite's own check of the file, and what it passes over in a damaged WAL;
  * - names, lanes, marks and cursors are such as some version has written;
+ * - both copies of each dictionary are there, agree, and can be read, and none was given up that a body needs;
  * - every body is there, its checksum holds, it parses, and it has as many bytes and observations as the books say;
  * - no seq is missing: each one that was ever given is either kept or was counted when it was deleted: after its
  *   delivery, or for want of room, which a gap tells. Retention may leave gaps between kept batches (an older one may be held back), so only that sum tells.
@@ -40,9 +42,11 @@ export function* verify(archive: Archive, { quick, onProgress }: VerifyOptions):
     if (homeless > 0) yield `${homeless} batches belong to no channel`;
     const stray = archive.strayBodies();
     if (stray > 0) yield `${stray} bodies belong to no batch`;
+    const dictionaries = archive.dictionaries();
+    for (const [id, copies] of dictionaries) yield* dictionaryProblems(id, copies);
     let read = 0;
     for (const row of archive.batches()) {
-      const problem = rowProblem(row) ?? bodyProblem(row);
+      const problem = rowProblem(row) ?? bodyProblem(row) ?? dependenceProblem(row, dictionaries);
       if (problem !== undefined) yield `${row.machine} ${row.kind} ${row.seq}: ${problem}`;
       read += 1;
       if (read % PROGRESS_EVERY === 0) onProgress?.(read);
@@ -63,11 +67,29 @@ function rowProblem({ seq, lane, synced, t0, storedAt, deliveredAt }: BatchRow):
   return times.every((time) => Math.abs(time) <= MAX_TIME) ? undefined : 'has a time that there is not';
 }
 
-function bodyProblem({ body, kind, count, bytes }: BatchRow): string | undefined {
+function* dictionaryProblems(id: number, copies: readonly (DictionaryRow | undefined)[]): Generator<string> {
+  const name = `dictionary ${id}`;
+  const sound = copies.filter((row) => row !== undefined && readBody(row.body) !== undefined).length;
+  if (sound === 0) yield `${name}: neither copy can be read, and no body that needs it`;
+  else if (sound < copies.length) yield `${name}: one of its copies is damaged or missing; the next start mends it`;
+  else if (!isAgreed(copies)) yield `${name}: its copies do not agree`;
+}
+
+/** What was given up is deleted with the last batch that may need it. */
+function dependenceProblem(
+  { id, body }: BatchRow,
+  dictionaries: ReadonlyMap<number, readonly (DictionaryRow | undefined)[]>,
+): string | undefined {
+  const needs = body === null ? undefined : dictionaryOf(body);
+  const untils = (dictionaries.get(needs ?? 0) ?? []).flatMap((row) => row?.until ?? []);
+  return untils.some((until) => until < id) ? `needs dictionary ${needs}, which is about to be deleted` : undefined;
+}
+
+function bodyProblem({ body, kind, count, bytes, dictionary }: ArchivedRow): string | undefined {
   if (body === null) return 'has lost its body';
   if (body.length !== bytes) return `has a body of ${body.length} bytes where the books say ${bytes}`;
   try {
-    const found = observationsIn(kind, JSON.parse(decodeBody(body)));
+    const found = observationsIn(kind, JSON.parse(decodeBody(body, dictionary)));
     return found === count ? undefined : `holds ${found} observations where the books say ${count}`;
   } catch (error) {
     return `the body is damaged: ${messageOf(error)}`;

@@ -4,13 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, openSync, readSync, statSync, writ
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { isUnreadable } from '../../src/outbox/disk-faults.ts';
 import { readAround } from '../../src/outbox/disk-read.ts';
 import { openOrSalvage } from '../../src/outbox/recovery.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { badDisk } from '../support/bad-disk.ts';
 import { seededRandom } from '../support/random.ts';
 import { noCompiler } from '../support/slow-disk.ts';
-import { batch, bulky, payloadOf } from './support.ts';
+import { bulky, moment, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -21,11 +22,14 @@ const OPEN = fileURLToPath(new URL('./fixtures/open-or-salvage.ts', import.meta.
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
 
 /** An outbox with undelivered batches, closed in order or as a kill leaves it; gives its stream. */
-function filled(dataDir: string, isClosed: boolean, make = () => batch([1, 2, 3])): string {
+function filled(dataDir: string, isClosed: boolean, make = moment): string {
   const store = Store.open(`${dataDir}-open`, NOW);
   for (let done = 0; done < BATCHES; done += 20) {
     const cursor = { machine: 'm1', cursor: { next: done + 20 } };
-    store.commit({ appends: [{ batches: Array.from({ length: 20 }, make), cursor }], settled: [], holds: [] }, TERMS);
+    store.commit(
+      { appends: [{ batches: Array.from({ length: 20 }, (_, i) => make(done + i)), cursor }], settled: [], holds: [] },
+      TERMS,
+    );
   }
   mkdirSync(dataDir);
   if (isClosed) store.close();
@@ -84,6 +88,11 @@ t.test('a page that stays unreadable costs what is on it, and that is told', { s
     if (block === 0) t.ok(isNew, 'it was set aside');
     if (isNew) t.ok(kept.length > BATCHES / 2);
   }
+});
+
+t.test('memory that lacks counts as a page that cannot be read: a damaged length may ask for any', async (t) => {
+  t.ok(isUnreadable(Object.assign(new Error('out of memory'), { code: 'SQLITE_NOMEM' })));
+  t.notOk(isUnreadable(Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })));
 });
 
 t.test('reads go on behind what the disk does not give, and what is behind the end is zeros', async (t) => {

@@ -6,6 +6,7 @@ import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
 import { encodeBody } from '../../src/outbox/codec.ts';
+import { SCHEMA_VERSION } from '../../src/outbox/migrations.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { batch, open } from './support.ts';
 
@@ -55,7 +56,7 @@ t.test('stats tells, beside a running gateway, what waits, is kept and is held',
   t.match(stats, running, 'the same figures as the gateway’s own');
   t.match(stats, {
     dataDir,
-    schema: 4,
+    schema: SCHEMA_VERSION,
     held: [{ machine: 'm1', kind: 'telemetry', seq: 2, refusals: 1, reason: 'not authorised' }],
     deliveredBetween: [1_763_640_000_000, 1_763_640_000_000],
   });

@@ -8,7 +8,7 @@ import { openOrSalvage } from '../../src/outbox/recovery.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, payloadOf } from './support.ts';
+import { batch, moment, payloadOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -90,7 +90,10 @@ t.test(
       before = number;
       const batches = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {
         number += 1;
-        return batch(Array.from({ length: Math.floor(random() * 200) + 1 }, random), { t0: number });
+        const isSmall = random() < 0.7;
+        return isSmall
+          ? moment(number, { t0: number }, 1 + Math.floor(random() * 20), random() < 0.1 ? 'other' : 's')
+          : batch(Array.from({ length: Math.floor(random() * 200) + 1 }, random), { t0: number });
       });
       const cursor = { machine: 'm1', cursor: { next: number } };
       store.commit({ appends: [{ batches, cursor }], settled: [], holds: [] }, TERMS);

@@ -9,7 +9,7 @@ import type { Group, Hold } from '../../src/outbox/protocol.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, bulky, valuesOf } from './support.ts';
+import { bulky, moment, valuesOf } from './support.ts';
 
 const RUNS = 12;
 const STEPS = 60;
@@ -84,7 +84,8 @@ for (const seed of seeds) {
         const batches = Array.from({ length: Math.floor(random() * 4) }, () => {
           serial += 1;
           const lane = pick(LANES);
-          return random() < 0.2 ? bulky(20_000, { machine, lane }) : batch([serial], { machine, lane });
+          const prefix = `s${Math.floor(serial / 50)}`;
+          return random() < 0.2 ? bulky(20_000, { machine, lane }) : moment(serial, { machine, lane }, 12, prefix);
         });
         for (const entry of batches) model.append(entry, brief(JSON.parse(entry.body).rpm.v));
         if (random() < 0.5) return { batches };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
+import { encodeBody } from '../../src/outbox/codec.ts';
 import { newStream } from '../../src/outbox/database.ts';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from '../../src/outbox/migrations.ts';
 import type { Outbox } from '../../src/outbox/outbox.ts';
@@ -11,7 +12,7 @@ import { takeOver } from '../../src/outbox/take-over.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { eventSchema, type WireEvent } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, claimAll, open, payloadOf } from './support.ts';
+import { batch, claimAll, moment, open, payloadOf, valuesOf } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -19,15 +20,13 @@ const PAGE = 4096;
 const TERMS = { now: NOW, budget: { maxBytes: 1e9, maxAge: 1e12 } };
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
 
-/** An outbox that was closed in order: 300 batches of m1, the first 100 of them delivered, and 20 of m2. */
+/** An outbox that was closed in order: 300 batches of m1, the first 100 of them delivered, and 20 of m2, most of them by dictionaries. */
 function filled(dataDir: string): string {
   const store = Store.open(dataDir, NOW);
   for (let i = 1; i <= 300; i++) {
-    const mine = batch(
-      Array.from({ length: 50 }, (_, n) => i * 1000 + n * 0.37),
-      { t0: NOW + i * 1000 },
-    );
-    const others = i % 15 === 0 ? [batch([i], { machine: 'm2', t0: NOW + i * 1000 })] : [];
+    const t0 = NOW + i * 1000;
+    const mine = moment(i, { t0 }, 40, i < 200 ? 's' : 'other');
+    const others = i % 15 === 0 ? [moment(i, { machine: 'm2', t0 })] : [];
     const cursor = { machine: 'm1', cursor: { next: i } };
     store.commit({ appends: [{ batches: [mine, ...others], cursor }], settled: [], holds: [] }, TERMS);
   }
@@ -204,17 +203,38 @@ t.test('a wreck can be salvaged again by hand, and nothing comes twice', async (
   store.close();
 });
 
-t.test('an outbox of the first schema is brought up to date', async (t) => {
-  const dataDir = t.testdir();
-  const db = new SqliteDatabase(join(dataDir, 'outbox.db'));
-  db.pragma('auto_vacuum = INCREMENTAL');
-  migrate(db, newStream(), NOW, 1);
-  db.exec("INSERT INTO channels VALUES (1, 'm1', 'telemetry', 8, 7)");
-  db.close();
-  const store = Store.open(dataDir, NOW);
-  t.equal(SCHEMA_VERSION, 4);
-  store.commit({ appends: [{ batches: [batch()] }], settled: [], holds: [] }, TERMS);
-  t.match(store.claim({ lane: 'live', after: 0, limit: 1, maxBytes: 1 }, NOW), [{ seq: 8, stream: store.stream }]);
-  store.close();
-  t.equal(new SqliteDatabase(join(dataDir, 'outbox.db')).pragma('application_id', { simple: true }), APPLICATION_ID);
-});
+for (let schema = 1; schema < SCHEMA_VERSION; schema++) {
+  t.test(`an outbox of schema ${schema} is read as it is, brought up to date, and goes on`, async (t) => {
+    const dataDir = t.testdir();
+    const path = join(dataDir, 'outbox.db');
+    const db = new SqliteDatabase(path);
+    db.pragma('auto_vacuum = INCREMENTAL');
+    const stream = newStream();
+    migrate(db, stream, NOW, schema);
+    const body = encodeBody(batch([7]).body);
+    db.prepare(`INSERT INTO channels VALUES (1, 'm1', 'telemetry', ${schema === 1 ? '' : `'${stream}', `}9, 7)`).run();
+    db.prepare(`INSERT INTO batches (id, channel, seq, lane, t0, count, synced, bytes, stored_at)
+      VALUES (40, 1, 8, 1, ?, 1, 1, ?, ?)`).run(NOW, body.length, NOW);
+    db.prepare('INSERT INTO bodies VALUES (40, ?)').run(body);
+    db.close();
+    if (schema > 1) {
+      using archive = Archive.open(dataDir);
+      t.same([...verify(archive, { quick: false })], [], 'while the program that wrote it still runs');
+    }
+    const store = Store.open(dataDir, NOW);
+    for (let i = 1; i <= 9; i++) {
+      store.commit({ appends: [{ batches: [moment(i)] }], settled: [], holds: [] }, TERMS);
+    }
+    const claimed = store.claim({ lane: 'live', after: 0, limit: 99, maxBytes: 1e6 }, NOW);
+    t.same(claimed.map(valuesOf), [[7], [1], [2], [3], [4], [5], [6], [7], [8], [9]]);
+    t.match(claimed.at(-1), { seq: 17, stream });
+    t.equal(claimed.at(-1)?.frame, undefined, 'with a dictionary');
+    store.close();
+    const migrated = new SqliteDatabase(path, { readonly: true });
+    t.equal(migrated.pragma('application_id', { simple: true }), APPLICATION_ID);
+    t.equal(migrated.pragma('user_version', { simple: true }), SCHEMA_VERSION, 'which no older program opens');
+    migrated.close();
+    using archive = Archive.open(dataDir);
+    t.same([...verify(archive, { quick: false })], []);
+  });
+}

@@ -59,6 +59,16 @@ export function batch(values: readonly unknown[] = [1], more: Partial<NewBatch> 
   };
 }
 
+/** What a machine of several signals says at once, such that a dictionary helps; `rpm` is the first value. */
+export function moment(rpm: number, more: Partial<NewBatch> = {}, signals = 12, prefix = 's'): NewBatch {
+  const others = Array.from({ length: signals }, (_, i) => [
+    `${prefix}${i}`,
+    { t: [i / 4], v: [Math.round(Math.sin(rpm * (i + 1)) * 1e6) / 1000] },
+  ]);
+  const body = JSON.stringify({ rpm: { t: [0], v: [rpm] }, ...Object.fromEntries(others) });
+  return batch([rpm], { count: signals + 1, body, ...more });
+}
+
 /** A batch that zstd cannot make much smaller than `bytes`. */
 export function bulky(bytes: number, more: Partial<NewBatch> = {}): NewBatch {
   return batch([randomBytes((bytes * 3) / 4).toString('base64')], more);

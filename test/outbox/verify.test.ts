@@ -4,10 +4,12 @@ import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
 import { decodeBody } from '../../src/outbox/codec.ts';
+import { DictionaryTexts } from '../../src/outbox/dictionary-texts.ts';
+import { dictionaryStatements } from '../../src/outbox/statements.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch } from './support.ts';
+import { moment } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -22,9 +24,8 @@ const ALONE = ['t0', 'stored_at', 'synced', 'refusals', 'created_at'];
 function filled(dataDir: string): Buffer {
   const store = Store.open(dataDir, NOW);
   for (let i = 1; i <= 200; i++) {
-    const values = Array.from({ length: 20 }, (_, n) => i * 1000 + n * 0.37);
     const cursor = { machine: 'm1', cursor: { next: i } };
-    const batches = [batch(values, { t0: NOW + i * 1000 }), batch(values, { machine: 'm2', t0: NOW + i * 1000 })];
+    const batches = ['m1', 'm2'].map((machine) => moment(i, { machine, t0: NOW + i * 1000 }));
     store.commit({ appends: [{ batches, cursor }], settled: i <= 100 ? [i] : [], holds: [] }, TERMS);
   }
   store.close();
@@ -35,7 +36,8 @@ function filled(dataDir: string): Buffer {
 function contentOf(path: string): Map<string, unknown> | undefined {
   const db = new SqliteDatabase(path, { readonly: true });
   try {
-    const tables = ['meta', 'channels', 'cursors', 'batches', 'bodies'];
+    const tables = ['meta', 'channels', 'cursors', 'batches', 'bodies', 'dictionaries', 'dictionary_copies'];
+    const texts = new DictionaryTexts(dictionaryStatements(db));
     const rows = tables.flatMap((table) =>
       (db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[]).flatMap((row) => {
         const [key] = Object.values(row);
@@ -44,7 +46,9 @@ function contentOf(path: string): Map<string, unknown> | undefined {
       }),
     );
     // Bits of a zstd frame that mean nothing may be any.
-    return new Map(rows.map(([name, value]) => [name, Buffer.isBuffer(value) ? decodeBody(value) : value]));
+    return new Map(
+      rows.map(([name, value]) => [name, Buffer.isBuffer(value) ? decodeBody(value, texts.neededBy(value)) : value]),
+    );
   } catch {
     // That is found by any reader.
     return undefined;

@@ -2,11 +2,14 @@ import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } fro
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
+import { decodeBody, dictionaryOf, encodeBody } from '../../src/outbox/codec.ts';
+import { DictionaryTexts } from '../../src/outbox/dictionary-texts.ts';
 import { Wreck } from '../../src/outbox/salvage.ts';
+import { dictionaryStatements } from '../../src/outbox/statements.ts';
 import { Store } from '../../src/outbox/store.ts';
 import { isWalDamaged } from '../../src/outbox/wal.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, bulky } from './support.ts';
+import { batch, bulky, moment } from './support.ts';
 
 const SOAK = process.env['SOAK'] === '1';
 const NOW = 1_763_640_000_000;
@@ -24,13 +27,23 @@ function byQuery(path: string) {
     delivered_at IS NOT NULL AS isDelivered FROM batches b JOIN bodies d ON d.id = b.id ORDER BY b.id`);
   const channels = all('SELECT id, machine, kind, stream, next_seq AS nextSeq, removed FROM channels');
   const cursors = all('SELECT machine, cursor FROM cursors');
+  const texts = new DictionaryTexts(dictionaryStatements(db));
+  let dependent = 0;
+  /** As it is without a dictionary. */
+  const alone = (body: Buffer) => {
+    if (dictionaryOf(body) === undefined) return body;
+    dependent += 1;
+    return encodeBody(decodeBody(body, texts.neededBy(body)));
+  };
+  const rows = batches.map(({ id: _, isDelivered, body, ...row }) => ({
+    ...row,
+    isDelivered: isDelivered === 1,
+    body: isDelivered === 1 ? null : alone(body as Buffer),
+  }));
   db.close();
   return {
-    batches: batches.map(({ id: _, isDelivered, body, ...row }) => ({
-      ...row,
-      isDelivered: isDelivered === 1,
-      body: isDelivered === 1 ? null : body,
-    })),
+    dependent,
+    batches: rows,
     channels: new Map(channels.map(({ id, ...channel }) => [id, channel])),
     cursors: new Map(cursors.map(({ machine, cursor }) => [machine, cursor])),
   };
@@ -46,7 +59,11 @@ t.test('reading the pages gives what SQLite gives, with and without a WAL', asyn
       const machine = `m${Math.floor(random() * 40)}`;
       // From a few bytes to many pages, and often where a payload begins not to fit into its page.
       const size = random() < 0.5 ? random() * 20_000 : 4000 + random() * 150;
-      const batches = [bulky(size, { machine }), batch([random()], { machine, kind: 'rollup', lane: 'alert' })];
+      const batches = [
+        bulky(size, { machine }),
+        batch([random()], { machine, kind: 'rollup', lane: 'alert' }),
+        ...[1, 2, 3, 4].map((i) => moment(commit, { machine: `m${i}` }, 5 * i, `s${Math.floor(commit / 40)}.`)),
+      ];
       // Longer ones do not fit into a page of an index either.
       const cursor = { machine, cursor: { next: commit, path: 'x'.repeat(random() < 0.2 ? 3000 : 20) } };
       const settled = random() < 0.3 ? store.claim({ lane: 'live', after: 0, limit: 9, maxBytes: 1e9 }, NOW) : [];
@@ -61,6 +78,7 @@ t.test('reading the pages gives what SQLite gives, with and without a WAL', asyn
     const expected = byQuery(path);
     using wreck = new Wreck(path);
     t.same([...wreck.batches()], expected.batches, `round ${round}: ${expected.batches.length} batches`);
+    t.ok(expected.dependent > 0);
     t.same(wreck.channels(), expected.channels);
     t.same(wreck.cursors, expected.cursors);
     if (round % 2 === 0) store.close();
