@@ -91,6 +91,11 @@ export interface DriverState {
   readonly message?: string;
 }
 
+/** Whether a machine whose driver says so is read. */
+export function isRead(link: string): boolean {
+  return link === 'streaming' || link === 'polling';
+}
+
 /** What the machine is, told whenever the driver has (re)read its model. */
 export interface MachineModel {
   readonly type: 'machine';

@@ -1,6 +1,7 @@
 import { printable } from '../commission/printable.ts';
 import type { HostFigures } from '../health/host.ts';
 import type { ApiAlert, ApiMachine, ApiState } from '../http/api.ts';
+import { isRead } from '../observation.ts';
 import { bytes, span, table, time } from './figures.ts';
 
 /** Interfaces that are told; a computer with containers has many. */
@@ -95,9 +96,8 @@ export function bufferText({ lanes, buffer }: Pick<ApiState, 'lanes' | 'buffer'>
 
 /** Those that are not read come first. */
 function machinesText(machines: readonly ApiMachine[], now: number): string {
-  const isRead = ({ link }: ApiMachine) => Number(link === 'streaming' || link === 'polling');
   const rows = machines
-    .toSorted((a, b) => isRead(a) - isRead(b))
+    .toSorted((a, b) => Number(isRead(a.link)) - Number(isRead(b.link)))
     .map(({ id, driver, link, state, heardAt, observations, lost, message }) => [
       id,
       driver,

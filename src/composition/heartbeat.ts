@@ -1,4 +1,5 @@
 import type { ApiState } from '../http/api.ts';
+import { isRead } from '../observation.ts';
 import type { HeartbeatFigures } from '../wire/contract.ts';
 
 /** What a heartbeat tells of a gateway. `audit`: the hash of the newest line of its audit log. Pure. */
@@ -19,7 +20,7 @@ export function heartbeatOf(state: ApiState, audit?: string): HeartbeatFigures {
     },
     machines: {
       total: machines.length,
-      up: machines.filter(({ link }) => link === 'streaming' || link === 'polling').length,
+      up: machines.filter(({ link }) => isRead(link)).length,
     },
     lanes: Object.fromEntries(lanes.map(({ lane, ...waiting }) => [lane, waiting])),
     buffer: { bytes: buffer.bytes, maxBytes: buffer.maxBytes, fullIn: buffer.fullIn },

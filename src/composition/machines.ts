@@ -9,7 +9,7 @@ import { Fault } from '../errors.ts';
 import type { GatewayClock } from '../gateway-clock.ts';
 import type { Memories } from '../history/memories.ts';
 import type { Log } from '../log.ts';
-import type { MachineEvent, Observation } from '../observation.ts';
+import { isRead, type MachineEvent, type Observation } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { whenFullOf } from '../outbox/outbox.ts';
 import type { EngineSettings } from '../pipeline/engines.ts';
@@ -70,8 +70,8 @@ export class Machines {
 
   /** Until when a machine is known to be in the state that it told last; undefined: it is not read. */
   heldUntil(id: string): number | undefined {
-    const figures = this.#running.get(id)?.pipeline.figures;
-    return figures?.link === 'streaming' || figures?.link === 'polling' ? this.#options.clock.now() : undefined;
+    const link = this.#running.get(id)?.pipeline.figures.link;
+    return link !== undefined && isRead(link) ? this.#options.clock.now() : undefined;
   }
 
   /** Brings the engines of these machines to where they were, and starts to read. */

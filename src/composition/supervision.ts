@@ -9,7 +9,7 @@ import { residentBytes } from '../health/resident.ts';
 import type { ServiceManager } from '../health/service-manager.ts';
 import { type Remedy, type Stage, Watchdog } from '../health/watchdog.ts';
 import type { Log } from '../log.ts';
-import type { MachineEvent } from '../observation.ts';
+import { isRead, type MachineEvent } from '../observation.ts';
 import type { LocalOutbox } from '../outbox/local.ts';
 import { type KnownEnd, markTold, record, records } from '../watchdog-record.ts';
 import type { RunningMachine } from './machine-view.ts';
@@ -231,10 +231,6 @@ export function noticeOf(message: string): MachineEvent {
 
 function isWell(state: StageHealth['state']): boolean {
   return state === 'progress' || state === 'idle';
-}
-
-function isRead(link: string): boolean {
-  return link === 'streaming' || link === 'polling';
 }
 
 function seconds(ms: number | null): string {

@@ -53,7 +53,8 @@ export class View implements GatewayView {
     const { version, config, clock, vitalSigns, forwarder, machines, health, host, quota } = this.#parts;
     const { gateway, uplink: uplinkConfig } = config();
     const uplink = forwarder();
-    const [{ stats, ...forecast }, lanes = []] = await Promise.all([vitalSigns.forecast(), uplink?.lanes()]);
+    const { stats, ...forecast } = await vitalSigns.forecast();
+    const lanes = (await uplink?.lanes(stats)) ?? [];
     const running = machines.running();
     return {
       t: Date.now(),

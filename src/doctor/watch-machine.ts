@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { aborted, within } from '../abort.ts';
 import type { Clock } from '../clock.ts';
-import type { Driver, Vital } from '../drivers/driver.ts';
+import { type Driver, vitalsOf } from '../drivers/driver.ts';
 import { MachineRecord, type Watched } from './machine-record.ts';
 
 /** A driver that has read nothing yet gets this much longer to say why. */
@@ -61,13 +61,5 @@ async function read(
     return new Error('the driver ended without a reason');
   } catch (error) {
     return error;
-  }
-}
-
-function vitalsOf(driver: Driver): readonly Vital[] {
-  try {
-    return driver.vitals?.() ?? [];
-  } catch (error) {
-    return [{ name: 'vitals', level: 'warn', text: `the driver cannot tell how it is: ${error}` }];
   }
 }

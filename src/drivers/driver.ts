@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { StampClock } from '../clock.ts';
+import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, Reading } from '../observation.ts';
 import type { Sign } from './pulse.ts';
@@ -37,6 +38,15 @@ export interface Vital {
   readonly text: string;
   /** What to do about it, when it is not good. */
   readonly hint?: string;
+}
+
+/** How a driver's link is doing; a driver that cannot tell is told of. */
+export function vitalsOf(driver: Driver): readonly Vital[] {
+  try {
+    return driver.vitals?.() ?? [];
+  } catch (error) {
+    return [{ name: 'vitals', level: 'warn', text: `the driver cannot tell how it is: ${messageOf(error)}` }];
+  }
 }
 
 /** What every driver instance is handed. */

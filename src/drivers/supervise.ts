@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { explain, Fault, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Cursor, MachineEvent, Reading } from '../observation.ts';
-import type { Driver, Vital } from './driver.ts';
+import { type Driver, type Vital, vitalsOf } from './driver.ts';
 import { Pulse } from './pulse.ts';
 
 /** Pause before a driver that failed is started again. */
@@ -77,11 +77,7 @@ export class Supervisor {
 
   /** How the link to the machine is doing. */
   vitals(): readonly Vital[] {
-    try {
-      return this.#driver.vitals?.() ?? [];
-    } catch (error) {
-      return [{ name: 'vitals', level: 'warn', text: `the driver cannot tell how it is: ${messageOf(error)}` }];
-    }
+    return vitalsOf(this.#driver);
   }
 
   /** Lets go of a driver that hangs, whether or not it lets go, and goes on with a new one. */

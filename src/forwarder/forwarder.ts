@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { explain } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { LaneStats, Outbox, Recall } from '../outbox/outbox.ts';
+import type { LaneStats, Outbox, OutboxStats, Recall } from '../outbox/outbox.ts';
 import type { Commands } from './commands.ts';
 import { type BacklogProgress, Delivery, LIVE_MS } from './delivery.ts';
 import type { Sender } from './envelope.ts';
@@ -137,10 +137,9 @@ export class Forwarder {
     return released;
   }
 
-  /** What waits in each lane. @throws Fault when the outbox cannot be read */
-  async lanes(): Promise<LaneStatus[]> {
+  /** What waits in each lane, where the outbox stands like this. @throws Fault when the outbox cannot be read */
+  async lanes({ backlog }: OutboxStats): Promise<LaneStatus[]> {
     const { outbox } = this.#options;
-    const { backlog } = await outbox.stats();
     const progress: BacklogProgress = this.#delivery?.backlog ?? {
       unclaimed: [{ after: 0, upTo: await outbox.boundary(this.#steady.now() - LIVE_MS) }],
       inHand: [],

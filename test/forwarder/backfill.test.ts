@@ -108,7 +108,7 @@ t.test('says what waits in each lane, connected or not', async (t) => {
   await outbox.append({ batches: batches('a', 2, 'alert') });
   const { forwarder, line } = startForwarder(t, outbox, uplinkConfig('mqtt://127.0.0.1:1'), { clock });
   await line(/warn/);
-  t.match(await forwarder.lanes(), [
+  t.match(await forwarder.lanes(await outbox.stats()), [
     { lane: 'alert', batches: 2 },
     { lane: 'live', batches: 5 },
     { lane: 'backfill', batches: 100, observations: 100, emptyIn: null },
@@ -119,7 +119,7 @@ t.test('says what waits in each lane, connected or not', async (t) => {
     clock,
   });
   await outbox.until((rows) => rows.filter(({ delivered }) => delivered).length >= 30);
-  const [alert, live, backfill] = await running.forwarder.lanes();
+  const [alert, live, backfill] = await running.forwarder.lanes(await outbox.stats());
   t.match(
     [alert, live],
     [

@@ -1,3 +1,4 @@
+import { isRead } from '../../observation.ts';
 import type { ApiMachine, ApiState } from '../api.ts';
 import { each, type Figure, type Metric, seconds, single } from './metric.ts';
 
@@ -105,11 +106,7 @@ export const STATE_METRICS: readonly Metric<ApiState>[] = [
   counter('edge_gateway_buffer_commits_total', 'Transactions that wrote', ({ buffer }) => buffer.commits),
   counter('edge_gateway_disk_written_bytes_total', 'Bytes written to disks', ({ buffer }) => buffer.written),
 
-  machine(
-    'edge_gateway_machine_up',
-    'Whether a machine is read',
-    ({ link }) => link === 'streaming' || link === 'polling',
-  ),
+  machine('edge_gateway_machine_up', 'Whether a machine is read', ({ link }) => isRead(link)),
   machine(
     'edge_gateway_machine_data_age_seconds',
     'How long ago a machine gave a sign of life; absent until it has given one',

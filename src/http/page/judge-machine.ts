@@ -1,4 +1,5 @@
 import type { StageHealth } from '../../health/judgement.ts';
+import { isRead } from '../../observation.ts';
 import type { ApiAlert, ApiMachine, ApiState } from '../api.ts';
 
 /** How urgent something is; also the order in which things are shown. */
@@ -46,8 +47,4 @@ export function pickMachines(
     })
     .map((machine) => ({ machine, level: levelOf(machine, state) }))
     .sort((a, b) => rank(a.level) - rank(b.level) || a.machine.id.localeCompare(b.machine.id, 'en', { numeric: true }));
-}
-
-function isRead(link: ApiMachine['link']): boolean {
-  return link === 'streaming' || link === 'polling';
 }
