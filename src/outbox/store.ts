@@ -12,52 +12,20 @@ import { Dictionaries } from './dictionaries.ts';
 import { asDamage, openFault } from './disk-faults.ts';
 import { LOCAL_STREAM } from './local.ts';
 import { LocalStore } from './local-store.ts';
-import {
-  type Append,
-  type Budget,
-  type Claim,
-  type LaneStats,
-  type NewBatch,
-  type OutboxStats,
-  type Recall,
-  type StoredBatch,
-  whenFullOf,
-} from './outbox.ts';
+import type { Append, Claim, LaneStats, NewBatch, OutboxStats, Recall, StoredBatch } from './outbox.ts';
 import type { Group, Pressure, Terms } from './protocol.ts';
-import {
-  bytesInUse,
-  bytesToDelete,
-  excessBytes,
-  hardLimitPages,
-  isTight,
-  pagesToGiveBack,
-  type Room,
-  SLICE_BATCHES,
-  withinDisk,
-} from './retention.ts';
+import { hardLimitPages, pagesToGiveBack, type Room, withinDisk } from './retention.ts';
 import { batchesOf, storedBatch, textOf } from './rows.ts';
 import type { SalvagedBatch } from './salvage.ts';
-import { shed } from './shed.ts';
 import { replacement, split } from './split.ts';
-import {
-  dictionaryStatements,
-  LANE_CODES,
-  laneOf,
-  type RunRow,
-  type WriterStatements,
-  writerStatements,
-} from './statements.ts';
+import { dictionaryStatements, LANE_CODES, laneOf, type WriterStatements, writerStatements } from './statements.ts';
 import { readBooks, readRoom, statsOf } from './stats.ts';
+import { plus, Trimmer } from './trimmer.ts';
 
 /** No limit but the disk: what SQLite starts with. */
 const UNLIMITED_PAGES = 0xfffffffe;
-/** Batches that are given up at once, and how often in one transaction. */
-const SHED_BATCHES = 64;
-const SHED_ROUNDS = 8;
 /** Notices of one channel that wait at most: then the oldest goes. */
 const MAX_NOTICES = 1000;
-/** What may be given up, in this order: events and alerts are small, and say what was lost. */
-const SHEDDABLE: readonly Kind[] = ['telemetry', 'rollup'];
 
 interface ChannelName {
   readonly machine: string;
@@ -101,12 +69,12 @@ export class Store {
   readonly #sql: WriterStatements;
   readonly #clockRepair: ClockRepair;
   readonly #dictionaries: Dictionaries;
+  readonly #trimmer: Trimmer;
   readonly local: LocalStore;
   #books: Books;
   #commits = 0;
-  /** Observations given up since it was opened, and in the transaction that is under way. */
+  /** Observations given up since it was opened. */
   #shed: Pressure['shed'] = { thinned: 0, dropped: 0 };
-  #given: Pressure['shed'] = { thinned: 0, dropped: 0 };
 
   private constructor(files: Files, sql: WriterStatements, books: Books, dictionaries: Dictionaries) {
     this.#files = files;
@@ -114,6 +82,7 @@ export class Store {
     this.#books = books;
     this.#clockRepair = new ClockRepair(sql, books.nextId);
     this.#dictionaries = dictionaries;
+    this.#trimmer = new Trimmer(sql, this.#clockRepair, dictionaries, (...instead) => this.#append(...instead));
     this.local = new LocalStore(sql, dictionaries.texts);
     this.stream = sql.meta.get('stream') as string;
   }
@@ -166,7 +135,7 @@ export class Store {
         if (this.#sql.cursor.get(machine) === undefined) this.#sql.saveCursor.run(machine, cursor);
       }
       this.#append(books, { batches: events }, bodies, now);
-      return this.#pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
+      return this.#trimmer.pressure(books, { now, budget: { maxBytes: Number.MAX_SAFE_INTEGER, maxAge: now } });
     });
   }
 
@@ -208,12 +177,12 @@ export class Store {
     const pressure = this.#transaction((books) => {
       for (const id of group.settled) this.#settle(books, id, terms.now);
       for (const { id, until, reason } of group.holds) this.#sql.hold.run(until, reason, id);
-      this.#trim(books, terms, incoming);
+      this.#trimmer.trim(books, terms, incoming);
       // Marks and deletions are what makes room again, so the limit is for appends alone.
       this.#limitPages(hardLimitPages(terms.budget, this.#sql.pageBytes.get() as number));
       for (const { append, bodies } of appends) this.#append(books, append, bodies, terms.now);
       this.#dictionaries.save(books.nextId - 1);
-      return this.#pressure(books, terms);
+      return this.#trimmer.pressure(books, terms);
     });
     this.#dictionaries.keep();
     return pressure;
@@ -223,10 +192,10 @@ export class Store {
   tidy(given: Terms): Pressure {
     const terms = this.#withinDisk(given);
     return this.#transaction((books) => {
-      this.#trim(books, terms, 0);
+      this.#trimmer.trim(books, terms, 0);
       const pages = pagesToGiveBack(readRoom(this.#sql));
       if (pages > 0) this.#files.db.pragma(`incremental_vacuum(${pages})`);
-      return this.#pressure(books, terms);
+      return this.#trimmer.pressure(books, terms);
     });
   }
 
@@ -249,7 +218,7 @@ export class Store {
         const bodies = batches.map(({ body }) => encodeBody(body));
         this.#append(books, { batches }, bodies, now);
       });
-      return this.#pressure(books, terms);
+      return this.#trimmer.pressure(books, terms);
     });
     return repaired;
   }
@@ -299,12 +268,12 @@ export class Store {
     const pieces = split(kind, body, parts);
     if (pieces.length < 2) return false;
     const run = { machine, kind, batches: [{ ...found, body, synced: found.synced === 1 }] };
-    const batches = this.#inherit(replacement(run, pieces, stream, terms.wall ?? terms.now), [id]);
+    const batches = this.#trimmer.inherit(replacement(run, pieces, stream, terms.wall ?? terms.now), [id]);
     const bodies = batches.map((batch) => encodeBody(batch.body));
     this.#transaction((books) => {
-      this.#remove(books, [found]);
+      this.#trimmer.remove(books, [found]);
       this.#append(books, { batches }, bodies, terms.now);
-      return this.#pressure(books, terms);
+      return this.#trimmer.pressure(books, terms);
     });
     return true;
   }
@@ -348,10 +317,11 @@ export class Store {
     this.#files.db.close();
   }
 
-  #withinDisk({ now, budget }: Terms): Terms {
-    if ((budget.minFreeDisk ?? 0) === 0) return { now, budget };
+  #withinDisk(terms: Terms): Terms {
+    const { budget } = terms;
+    if ((budget.minFreeDisk ?? 0) === 0) return terms;
     const { bavail, bsize } = statfsSync(dirname(this.#files.db.name));
-    return { now, budget: withinDisk(budget, readRoom(this.#sql), bavail * bsize) };
+    return { ...terms, budget: withinDisk(budget, readRoom(this.#sql), bavail * bsize) };
   }
 
   /** Nothing may fail once the commit has succeeded: what is on the disk must not be tried again. */
@@ -360,7 +330,7 @@ export class Store {
     const pressure = this.#files.db
       .transaction(() => {
         this.#limitPages(UNLIMITED_PAGES);
-        this.#given = { thinned: 0, dropped: 0 };
+        this.#trimmer.begin();
         return work(books);
       })
       .immediate();
@@ -372,23 +342,6 @@ export class Store {
 
   #limitPages(pages: number): void {
     this.#files.db.pragma(`max_page_count = ${pages}`);
-  }
-
-  #pressure(books: Books, { now, budget }: Terms): Pressure {
-    const room = readRoom(this.#sql);
-    const over = excessBytes(room, budget, 0) > 0;
-    const history = books.delivered.batches > 0;
-    const oldest = this.#sql.oldestDelivery.get() ?? null;
-    const aged = oldest !== null && oldest < now - budget.maxAge;
-    const mayShed = this.#sheddable(books, budget).flat().length > 0;
-    const undelivered = bytesInUse(room) - books.delivered.bytes;
-    const full = over && !history && !mayShed;
-    return {
-      full,
-      tight: full || (mayShed && isTight(undelivered, budget)),
-      more: (over && (history || mayShed)) || aged || pagesToGiveBack(room) > 0,
-      shed: this.#given,
-    };
   }
 
   #settle(books: Books, id: number, now: number): void {
@@ -442,94 +395,8 @@ export class Store {
     if (batch.local === true) this.#settle(books, id, now);
   }
 
-  /**
-   * Deletes up to a slice of delivered batches, those first that were delivered first: what is too old or too much. Where
-   * that is not enough, undelivered ones are given up, as far as the policy of their machine allows.
-   */
-  #trim(books: Books, { now, wall = now, budget }: Terms, incoming: number): void {
-    let excess = bytesToDelete(readRoom(this.#sql), budget, incoming);
-    const removed = new Map<number, number>();
-    for (const row of this.#sql.history.all(this.#historySlice(excess, now - budget.maxAge))) {
-      if (excess <= 0 && row.deliveredAt >= now - budget.maxAge) break;
-      this.#deleteBatch(row.id);
-      books.removed({ ...row, lane: laneOf(row.lane) });
-      removed.set(row.channel, (removed.get(row.channel) ?? 0) + 1);
-      excess -= row.bytes;
-    }
-    for (const [channel, count] of removed) this.#sql.addRemoved.run(count, channel);
-    const rest = books.delivered.batches === 0 ? excess : 0;
-    for (let freed = 0, round = 0; freed < rest && round < SHED_ROUNDS; round++) {
-      const bytes = this.#shedOldest(books, budget, { now, wall });
-      if (bytes === undefined) break;
-      freed += bytes;
-    }
-    this.#dictionaries.prune(this.#sql.lowestId.get() as number);
-  }
-
-  /** Gives up the oldest undelivered batches that may be; bytes that this made free, undefined when there are none. */
-  #shedOldest(books: Books, budget: Budget, { now, wall }: { now: number; wall: number }): number | undefined {
-    const channels = this.#sheddable(books, budget).find((ids) => ids.length > 0) ?? [];
-    const oldest = this.#sql.oldestOf.get(LANE_CODES.live, JSON.stringify(channels));
-    if (oldest === undefined) return undefined;
-    const rows = this.#sql.run.all(LANE_CODES.live, oldest.channel, oldest.id, SHED_BATCHES);
-    const first = rows[0]?.seq ?? 0;
-    const run = rows.filter(({ seq }, i) => seq === first + i);
-    const { machine, kind, stream } = books.channel(oldest.channel);
-    const { texts } = this.#dictionaries;
-    const batches = run.map((row) => ({ ...row, synced: row.synced === 1, body: textOf(row.body, texts) }));
-    const policy = whenFullOf(budget, machine) === 'thin' ? 'thin' : 'dropOldest';
-    const given = shed({ machine, kind, batches }, { policy, keep: budget.keep ?? [], stream, now: wall });
-    const ids = run.map(({ id }) => id);
-    const instead = { ...given, batches: this.#inherit(given.batches, ids) };
-    this.#remove(books, run);
-    const bodies = instead.batches.map(({ body }) => encodeBody(body));
-    this.#append(books, instead, bodies, now);
-    this.#given = plus(this.#given, instead);
-    const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
-    return sum(run.map(({ bytes }) => bytes)) - sum(bodies.map(({ length }) => length));
-  }
-
-  /** What takes the place of batches that one clock has stamped is of that clock as well. */
-  #inherit(batches: readonly NewBatch[], ids: readonly number[]): readonly NewBatch[] {
-    const [origin, ...others] = new Set(ids.map((id) => this.#clockRepair.originOf(id)));
-    return origin === undefined || others.length > 0 ? batches : batches.map((batch) => ({ ...batch, origin }));
-  }
-
   #handOut(batches: StoredBatch[]): StoredBatch[] {
     for (const { id } of batches) this.#clockRepair.handedOut(id);
     return batches;
   }
-
-  #deleteBatch(id: number): void {
-    this.#sql.deleteBody.run(id);
-    this.#sql.deleteBatch.run(id);
-    this.#clockRepair.removed(id);
-  }
-
-  /** Deletes undelivered batches of one channel. */
-  #remove(books: Books, rows: readonly RunRow[]): void {
-    for (const row of rows) {
-      this.#deleteBatch(row.id);
-      books.shed({ ...row, lane: laneOf(row.lane) });
-      this.#sql.addRemoved.run(1, row.channel);
-    }
-  }
-
-  /** Channels of which batches may be given up: first those of telemetry, then those of rollups. */
-  #sheddable(books: Books, budget: Budget): readonly (readonly number[])[] {
-    const open = [...books.channels].filter(
-      ({ machine, backlog }) => backlog > 0 && whenFullOf(budget, machine) !== 'pause',
-    );
-    return SHEDDABLE.map((wanted) => open.filter(({ kind }) => kind === wanted).map(({ id }) => id));
-  }
-
-  /** No row is read when there is nothing to delete, which is nearly always. */
-  #historySlice(excess: number, before: number): number {
-    const oldest = this.#sql.oldestDelivery.get() ?? null;
-    return excess > 0 || (oldest !== null && oldest < before) ? SLICE_BATCHES : 0;
-  }
-}
-
-function plus(a: Pressure['shed'], b: Pressure['shed']): Pressure['shed'] {
-  return { thinned: a.thinned + b.thinned, dropped: a.dropped + b.dropped };
 }

@@ -2,10 +2,11 @@ import { statfsSync } from 'node:fs';
 import t from 'tap';
 import { Archive } from '../../src/outbox/archive.ts';
 import { type Budget, LANES, type NewBatch, type Outbox, type WhenFull } from '../../src/outbox/outbox.ts';
+import { Store } from '../../src/outbox/store.ts';
 import { verify } from '../../src/outbox/verify.ts';
 import { eventSchema } from '../../src/wire/contract.ts';
 import { seededRandom } from '../support/random.ts';
-import { batch, open, payloadOf } from './support.ts';
+import { batch, bulky, open, payloadOf } from './support.ts';
 
 const MIB = 2 ** 20;
 const NOW = 1_763_640_000_000;
@@ -112,6 +113,24 @@ t.test('thinned: the newest is there, the oldest as rollups, and every observati
   );
   using archive = Archive.open(dataDir);
   t.same([...verify(archive, { quick: false })], []);
+});
+
+t.test('the gap of what is given up is of the wall clock, its batch of the steady one', async (t) => {
+  const store = Store.open(t.testdir(), NOW);
+  t.teardown(() => store.close());
+  const terms = {
+    now: NOW,
+    wall: NOW + 5_000_000,
+    budget: { maxBytes: 2 * MIB, maxAge: 1e12, whenFull: 'dropOldest' },
+  } as const;
+  for (let i = 0; i < 4; i++) {
+    const batches = Array.from({ length: 40 }, () => bulky(20_000));
+    store.commit({ appends: [{ batches }], settled: [], holds: [] }, terms);
+  }
+  const gap = store
+    .claim({ lane: 'live', after: 0, limit: 1e6, maxBytes: 1e9 }, NOW)
+    .find(({ kind }) => kind === 'event');
+  t.match(gap, { t0: NOW + 5_000_000, storedAt: NOW });
 });
 
 t.test('dropped: each machine by its own policy', async (t) => {
