@@ -264,6 +264,33 @@ t.test('a commit that fails leaves no dictionary behind, and the next one makes 
   t.same(problems(dataDir), []);
 });
 
+t.test(
+  'who reads beside a gateway has the dictionaries of what it has read, also when they are deleted meanwhile',
+  async (t) => {
+    const dataDir = t.testdir();
+    const texts = filled(dataDir);
+    const store = Store.open(dataDir, NOW);
+    query(dataDir, 'UPDATE dictionaries SET until = 20');
+    query(dataDir, 'UPDATE dictionary_copies SET until = 20');
+    store.close();
+    const running = Store.open(dataDir, NOW);
+    using archive = Archive.open(dataDir);
+    const lines = exportLines(archive, {});
+    const read = [lines.next().value];
+    settle(
+      running,
+      waiting(running).map(({ id }) => id),
+    );
+    while (running.tidy({ now: NOW + 1e6, budget: { maxBytes: 1e9, maxAge: 1 } }).more);
+    t.same(idsIn(dataDir), [[], []]);
+    t.same(
+      [...read, ...lines].map((line) => JSON.stringify(JSON.parse(line ?? '').signals)),
+      texts,
+    );
+    running.close();
+  },
+);
+
 for (const seed of [1, 2, 3, Date.now() % 1e6]) {
   t.test(`a dictionary stays as long as a batch may need it, and no longer (SEED=${seed})`, async (t) => {
     const random = seededRandom(seed);
