@@ -2,25 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { aborted } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import type { Lane, Outbox, StoredBatch } from '../outbox/outbox.ts';
-import { Backlog, type BacklogOrder, type IdRange } from './backlog.ts';
+import type { Outbox, StoredBatch } from '../outbox/outbox.ts';
+import type { BacklogOrder, IdRange } from './backlog.ts';
+import { Claims, LIVE_MS } from './claims.ts';
 import { type Compression, encodeBatch, type Message, packetSize, type Sender } from './envelope.ts';
-import { Lanes, SEND_LANES, type SendLane } from './lanes.ts';
+import { SEND_LANES, type SendLane } from './lanes.ts';
 import type { Link, Puback } from './mqtt.ts';
 import { Pace, Rate, Reach } from './pace.ts';
 import type { Quarantine } from './quarantine.ts';
 import { QUOTA_EXCEEDED, Quota } from './quota.ts';
 import { LinkError, publishHint, reasonText } from './reasons.ts';
-import type { Replay, Replays } from './replay.ts';
+import type { Replays } from './replay.ts';
 import type { Settler } from './settler.ts';
 import type { Suspects, Unacknowledged } from './suspects.ts';
 
-/** Bytes of stored bodies that wait in memory, for each lane. */
-const PREFETCH_BYTES = 2 * 2 ** 20;
 /** Acknowledged batches that wait for their commit at most; beyond that the disk sets the pace. */
 const UNSETTLED_MAX = 4096;
-/** Pause after a claim that failed. */
-const CLAIM_RETRY_MS = 1000;
+/** Pause after the outbox could not be asked. */
+const BEGIN_RETRY_MS = 1000;
 /**
  * How long a link has to stand with nothing in flight before a batch with a strike goes out on it: longer than a second,
  * after which most clients come back and take the id over again.
@@ -28,8 +27,6 @@ const CLAIM_RETRY_MS = 1000;
 const QUIET_MS = 1500;
 /** How often batches that were set aside are looked for. */
 const RETURN_CHECK_MS = 20_000;
-/** What has waited longer than this is backlog: it goes out beside what is live, marked `historical`. */
-export const LIVE_MS = 10_000;
 /** Of the broker's limit that a part of a batch should need: envelopes and uneven entries come on top. */
 const FILL = 0.7;
 /** Under such a limit a batch would fall to pieces that are mostly envelope. */
@@ -84,27 +81,13 @@ export interface BacklogProgress {
   readonly perSecond: number;
 }
 
-/** How far a lane of the outbox was claimed. */
-interface Position {
-  id: number;
-  /** Whether the outbox may have more behind it. */
-  more: boolean;
-}
-
 /**
- * Sends what the outbox has over one link: claims a little ahead, keeps the window full, and settles what the broker
- * has acknowledged. What is older than `LIVE_MS` goes out beside the live data as backfill. Each lane goes out in the
- * order of its claims. At the end of the link what is in flight is forgotten: the next delivery claims from the start,
- * and the same keys go out again.
+ * Sends what is claimed over one link: keeps the window full, and settles what the broker has acknowledged. At the end of the link what is in
+ * flight is forgotten: the next delivery claims from the start, and the same keys go out again.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #lanes = new Lanes();
-  readonly #positions: Readonly<Record<Lane, Position>> = {
-    alert: { id: 0, more: true },
-    live: { id: 0, more: true },
-  };
-  readonly #backlog: Backlog;
+  readonly #claims: Claims;
   readonly #pace: Pace;
   readonly #rate: Rate;
   readonly #reach = new Reach();
@@ -113,8 +96,6 @@ export class Delivery {
   #beside: { readonly publish: () => Promise<unknown>; sentAt?: number } | undefined;
   #bytesInFlight = 0;
   #rateTimer: NodeJS.Timeout | undefined;
-  /** Batches that are sent once more, by id. */
-  readonly #replayed = new Map<number, Replay>();
   /** By id, in the order in which they were sent. */
   readonly #inFlight = new Map<number, InFlight>();
   /** Too large, and being replaced. */
@@ -133,8 +114,12 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const { window, backfill } = options;
-    this.#backlog = new Backlog(backfill.order);
+    const { outbox, replays, clock, window, backfill, failed } = options;
+    this.#claims = new Claims({
+      ...{ outbox, replays, clock, order: backfill.order, window, failed },
+      isUnderWay: (id) => this.#isUnderWay(id),
+      claimed: () => this.wake(),
+    });
     this.#pace = new Pace(window - Math.ceil(window * KEPT_FREE));
     this.#rate = new Rate(backfill.rate);
   }
@@ -167,9 +152,10 @@ export class Delivery {
   get backlog(): BacklogProgress | undefined {
     if (!this.#begun) return undefined;
     const sent = [...this.#inFlight.values()].flatMap(({ lane, batch }) => (lane === 'backfill' ? [batch] : []));
-    const inHand = [...this.#lanes.state('backfill').queue, ...sent].filter(({ id }) => !this.#replayed.has(id));
+    const { lanes, unclaimed } = this.#claims;
+    const inHand = [...lanes.state('backfill').queue, ...sent].filter(({ id }) => !this.#claims.isReplayed(id));
     const seconds = (performance.now() - this.#beganAt) / 1000;
-    return { unclaimed: this.#backlog.ranges, inHand, perSecond: this.#backfilled / seconds };
+    return { unclaimed, inHand, perSecond: this.#backfilled / seconds };
   }
 
   /** What is published and not acknowledged, oldest first. */
@@ -186,7 +172,7 @@ export class Delivery {
     const { outbox, link, ackTimeout, replays, returnCheckMs = RETURN_CHECK_MS } = this.#options;
     replays.startAgain();
     const unsubscribe = outbox.onStored((lanes) => {
-      for (const lane of lanes) this.#positions[lane].more = true;
+      this.#claims.stored(lanes);
       this.wake();
     });
     const returns = setInterval(() => this.takeBack(), returnCheckMs);
@@ -206,6 +192,7 @@ export class Delivery {
       clearInterval(deadline);
       clearTimeout(this.#rateTimer);
       this.#quota.close();
+      this.#claims.end();
     }
   }
 
@@ -214,11 +201,11 @@ export class Delivery {
     if (!this.#begun) return;
     this.#sendBeside();
     while (this.#maySend()) {
-      const next = this.#lanes.next((lane) => this.#isOpen(lane));
+      const next = this.#claims.lanes.next((lane) => this.#isOpen(lane));
       if (next === undefined) break;
       this.#send(next.lane, next.batch);
     }
-    for (const lane of SEND_LANES) this.#refill(lane);
+    if (!this.#paused) this.#claims.refill();
   }
 
   /** Finds out where live data begins, and takes those first on which the broker may have closed the last link. */
@@ -230,14 +217,13 @@ export class Delivery {
         const boundary = await outbox.boundary(clock.now() - LIVE_MS);
         const found = await outbox.find(suspects.ids);
         suspects.retain(found);
-        this.#backlog.add({ after: 0, upTo: boundary });
-        this.#positions.live.id = boundary;
-        this.#lanes.add('alert', found, true);
+        this.#claims.begin(boundary);
+        this.#claims.lanes.add('alert', found, true);
         this.#begun = true;
         this.#beganAt = performance.now();
       } catch (error) {
         failed(error);
-        await sleep(CLAIM_RETRY_MS, undefined, { ref: false });
+        await sleep(BEGIN_RETRY_MS, undefined, { ref: false });
       }
     }
     this.wake();
@@ -290,7 +276,7 @@ export class Delivery {
     const taken = this.#quota.take();
     for (const lane of SEND_LANES) {
       const own = taken.filter((one) => one.lane === lane).map(({ batch }) => batch);
-      this.#lanes.add(lane, own, true);
+      this.#claims.lanes.add(lane, own, true);
     }
     this.wake();
   }
@@ -302,6 +288,7 @@ export class Delivery {
       message = encodeBatch(batch, sender, compression, lane === 'backfill');
     } catch (error) {
       this.#setAside(batch, `the stored batch cannot be read: ${messageOf(error)}`, 'run edge-gateway buffer verify');
+      this.#claims.done(batch);
       return;
     }
     const size = packetSize(message);
@@ -336,16 +323,18 @@ export class Delivery {
       this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, sentAt);
       suspects.cleared(batch.id);
       this.#quota.acknowledged(batch.id);
-      if (!this.#replay(batch, true)) {
+      if (!this.#claims.replayAnswered(batch, true)) {
         settler.add(batch.id);
         if (lane === 'backfill') this.#backfilled += batch.count;
       }
+      this.#claims.done(batch);
       acknowledged();
     } else if (code === QUOTA_EXCEEDED && this.#quota.postpone(lane, batch)) {
       suspects.cleared(batch.id);
       this.#options.throttled(`${reasonText(code, text)}: ${publishHint(code)}`);
     } else {
       this.#setAside(batch, `the broker refuses it: ${reasonText(code, text)}`, publishHint(code));
+      this.#claims.done(batch);
     }
     if (this.#inFlight.size === 0 && this.#paused) this.#drained.resolve(undefined);
     this.wake();
@@ -357,7 +346,7 @@ export class Delivery {
     this.#splitting.add(batch.id);
     try {
       const parts = Math.ceil(size / (link.maximumPacketSize * FILL));
-      const maySplit = link.maximumPacketSize >= LEAST_LIMIT && !this.#replayed.has(batch.id);
+      const maySplit = link.maximumPacketSize >= LEAST_LIMIT && !this.#claims.isReplayed(batch.id);
       if (maySplit && (await outbox.split(batch.id, parts))) return;
       const reason = `the packet has ${size} bytes, the broker takes ${link.maximumPacketSize}`;
       this.#setAside(batch, reason, 'raise the broker’s limit on packets');
@@ -365,125 +354,25 @@ export class Delivery {
       failed(error);
     } finally {
       this.#splitting.delete(batch.id);
+      this.#claims.done(batch);
     }
   }
 
   #setAside(batch: StoredBatch, reason: string, hint: string): void {
     const { sender, suspects, quarantine } = this.#options;
     suspects.cleared(batch.id);
-    if (!this.#replay(batch, false)) quarantine.hold(batch, sender, reason, hint);
+    if (!this.#claims.replayAnswered(batch, false)) quarantine.hold(batch, sender, reason, hint);
   }
 
-  /** Whether the batch is of a replay, which is told: it was delivered before, and no mark of it changes. */
-  #replay(batch: StoredBatch, isTaken: boolean): boolean {
-    const replay = this.#replayed.get(batch.id);
-    this.#replayed.delete(batch.id);
-    replay?.answered(batch, isTaken);
-    return replay !== undefined;
-  }
-
-  #refill(lane: SendLane): void {
-    const { window } = this.#options;
-    const { queue, bytes, claiming } = this.#lanes.state(lane);
-    if (this.#paused || claiming || !this.#hasMore(lane)) return;
-    // Half a window is left when the next chunk is asked for, so that the pipe stays full while it comes.
-    if (queue.length > window / 2 || bytes > PREFETCH_BYTES / 2) return;
-    void this.#claim(lane, window - queue.length + 1, PREFETCH_BYTES - bytes);
-  }
-
-  #hasMore(lane: SendLane): boolean {
-    if (lane !== 'backfill') return this.#positions[lane].more;
-    return this.#backlog.next !== undefined || this.#options.replays.next !== undefined;
-  }
-
-  async #claim(lane: SendLane, limit: number, maxBytes: number): Promise<void> {
-    this.#lanes.claiming(lane, true);
-    try {
-      const batches = lane === 'backfill' ? await this.#old(limit, maxBytes) : await this.#new(lane, limit, maxBytes);
-      this.#lanes.add(
-        lane,
-        batches.filter((batch) => !this.#isInHand(batch)),
-      );
-    } catch (error) {
-      this.#options.failed(error);
-      await sleep(CLAIM_RETRY_MS, undefined, { ref: false });
-      if (lane !== 'backfill') this.#positions[lane].more = true;
-    }
-    this.#lanes.claiming(lane, false);
-    this.wake();
-  }
-
-  /** What was stored last. Where that lags behind, what is too old becomes backlog. */
-  async #new(lane: Lane, limit: number, maxBytes: number): Promise<StoredBatch[]> {
-    const { outbox, clock } = this.#options;
-    const position = this.#positions[lane];
-    position.more = false;
-    const batches = await outbox.claim({ lane, after: position.id, limit, maxBytes });
-    const [first] = batches;
-    if (first === undefined) return [];
-    position.more = true;
-    const liveFrom = clock.now() - LIVE_MS;
-    if (lane === 'alert' || first.storedAt >= liveFrom) {
-      position.id = batches.at(-1)?.id ?? position.id;
-      return batches;
-    }
-    const boundary = Math.max(first.id, await outbox.boundary(liveFrom));
-    this.#backlog.add({ after: position.id, upTo: boundary });
-    position.id = boundary;
-    return [];
-  }
-
-  /** What is too old to be live, then what is sent once more. */
-  async #old(limit: number, maxBytes: number): Promise<StoredBatch[]> {
-    const { outbox, replays } = this.#options;
-    const range = this.#backlog.next;
-    if (range !== undefined) {
-      const newestFirst = this.#backlog.order === 'newest';
-      const batches = await outbox.claim({ lane: 'live', ...range, newestFirst, limit, maxBytes });
-      this.#backlog.claimed(batches);
-      return batches;
-    }
-    const replay = replays.next;
-    if (replay === undefined) return [];
-    const batches = await replay.claim(outbox, limit, maxBytes);
-    for (const { id } of batches) this.#replayed.set(id, replay);
-    return batches;
-  }
-
-  /** Batches that were set aside lie behind the positions: those whose time has come go out first. */
+  /** Batches that were set aside and whose time has come go out first. */
   takeBack(): void {
-    const { outbox, window, failed } = this.#options;
-    if (this.#paused || !this.#begun) return;
-    const inHand =
-      this.#inFlight.size + SEND_LANES.reduce((sum, lane) => sum + this.#lanes.state(lane).queue.length, 0);
-    outbox
-      .due(inHand + window)
-      .then((batches) => {
-        const returned = batches.filter((batch) => !this.#isInHand(batch)).slice(0, window);
-        this.#lanes.add(
-          'alert',
-          returned.filter(({ lane }) => lane === 'alert'),
-          true,
-        );
-        this.#lanes.add(
-          'backfill',
-          returned.filter(({ lane }) => lane === 'live'),
-          true,
-        );
-        this.wake();
-      })
-      .catch(failed);
+    if (!this.#paused && this.#begun) this.#claims.takeBack(this.#inFlight.size);
   }
 
-  #isInHand({ id }: StoredBatch): boolean {
+  #isUnderWay(id: number): boolean {
     const { settler, quarantine } = this.#options;
     return (
-      this.#splitting.has(id) ||
-      this.#quota.has(id) ||
-      this.#inFlight.has(id) ||
-      settler.has(id) ||
-      quarantine.has(id) ||
-      this.#lanes.has(id)
+      this.#splitting.has(id) || this.#quota.has(id) || this.#inFlight.has(id) || settler.has(id) || quarantine.has(id)
     );
   }
 
@@ -508,6 +397,7 @@ export class Delivery {
     const message = `the broker has not acknowledged ${what} for ${seconds} s`;
     link.destroy(new LinkError(message, { cause: 'silent', code: 'ACK', hint }));
   }
+
   /** What is beside the batches and alone: no answer to it is no answer at all. */
   #checkBeside(): void {
     const { link, ackTimeout } = this.#options;

@@ -171,6 +171,11 @@ class OutboxClient implements LocalOutbox {
     return this.#link.call({ type: 'claim', claim, now: this.#steady.now() });
   }
 
+  giveBack(lease: number): void {
+    // Where the thread is gone there is nobody to use it.
+    this.#link.call({ type: 'giveBack', lease }).catch(() => undefined);
+  }
+
   async due(limit: number): Promise<StoredBatch[]> {
     this.#assertOpen();
     return this.#link.call({ type: 'due', limit, now: this.#steady.now() });

@@ -1,29 +1,83 @@
 import type { StoredBatch } from './outbox.ts';
 
 /** Free bytes on either side of a body: what an envelope takes, with the longest names that there may be, and more. */
-export const ROOM_BYTES = 1024;
+const ROOM_BYTES = 1024;
+/** A body from this size on gets room: a smaller one is soon copied. */
+const ROOMY_BYTES = 4096;
+/** What a claim of the forwarder needs at most, but for one with a body that is huge. */
+const ARENA_BYTES = 1.25 * 2 ** 20;
+/** Claims of less are live data, a few batches at a time. */
+const LEASE_FROM_BYTES = 64 * 1024;
+/** More than the forwarder has in hand at once. */
+const MAX_ARENAS = 8;
+
+/** Batches for another thread, and the memory that moves with them. */
+export interface HandedOver {
+  readonly value: StoredBatch[];
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** Batches with their bodies and frames in one buffer, which moves to another thread without being copied. */
+export function handedOver(batches: readonly StoredBatch[]): HandedOver {
+  const bytes = spaceOf(batches);
+  if (bytes === 0) return { value: [...batches] };
+  const arena = new Uint8Array(bytes);
+  return { value: placed(batches, arena), transfer: [arena.buffer] };
+}
 
 /**
- * Batches with their bodies and frames in one buffer, which moves to another thread without being copied: one for many, because
- * the garbage collector counts each. Around each body there is room, so that an envelope is put around it where it lies.
+ * Hands over what may be much in memory that both threads see, and that is used again and again: in a drain V8 would otherwise count
+ * megabytes of new buffers as a reason to collect all garbage, ten times a second, in both threads (docs/decisions/023-drain.md).
  */
-export function handedOver(batches: readonly StoredBatch[]): { value: StoredBatch[]; transfer: ArrayBuffer[] } {
-  const size = batches.reduce(
-    (sum, { body, frame }) => sum + (body === undefined ? 0 : body.length + 2 * ROOM_BYTES) + (frame?.length ?? 0),
+export class Arenas {
+  #free: Uint8Array[] = [];
+  readonly #leased = new Map<number, Uint8Array>();
+  #lastLease = 0;
+
+  /** With a lease, which is to be given back, where there is much of it and an arena is free; else as `handedOver`. */
+  handOver(batches: readonly StoredBatch[]): HandedOver {
+    const bytes = spaceOf(batches);
+    const isFit = bytes >= LEASE_FROM_BYTES && bytes <= ARENA_BYTES && this.#leased.size < MAX_ARENAS;
+    if (!isFit) return handedOver(batches);
+    const arena = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(ARENA_BYTES));
+    this.#lastLease += 1;
+    const lease = this.#lastLease;
+    this.#leased.set(lease, arena);
+    return { value: placed(batches, arena).map((batch) => ({ ...batch, lease })) };
+  }
+
+  /** Nobody reads what was handed over with this lease any more. Once nothing is lent, all memory goes. */
+  giveBack(lease: number): undefined {
+    const arena = this.#leased.get(lease);
+    if (arena === undefined) return;
+    this.#leased.delete(lease);
+    this.#free.push(arena);
+    if (this.#leased.size === 0) this.#free = [];
+  }
+}
+
+function spaceOf(batches: readonly StoredBatch[]): number {
+  return batches.reduce(
+    (sum, { body, frame }) => sum + (body === undefined ? 0 : body.length + 2 * roomFor(body)) + (frame?.length ?? 0),
     0,
   );
-  if (size === 0) return { value: [...batches], transfer: [] };
-  const arena = new Uint8Array(size);
+}
+
+/** The same batches with what they hold in an arena, and with room around bodies: an envelope is put around them where they lie. */
+function placed(batches: readonly StoredBatch[], arena: Uint8Array): StoredBatch[] {
   let at = 0;
   const place = (bytes: Uint8Array, room: number) => {
-    const placed = arena.subarray(at + room, at + room + bytes.length);
-    placed.set(bytes);
+    const copy = arena.subarray(at + room, at + room + bytes.length);
+    copy.set(bytes);
     at += bytes.length + 2 * room;
-    return placed;
+    return copy;
   };
-  const value = batches.map((batch): StoredBatch => {
-    const body = batch.body && place(batch.body, ROOM_BYTES);
-    return { ...batch, body, room: ROOM_BYTES, frame: batch.frame && place(batch.frame, 0) };
+  return batches.map((batch): StoredBatch => {
+    const room = batch.body === undefined ? 0 : roomFor(batch.body);
+    return { ...batch, body: batch.body && place(batch.body, room), room, frame: batch.frame && place(batch.frame, 0) };
   });
-  return { value, transfer: [arena.buffer] };
+}
+
+function roomFor({ length }: Uint8Array): number {
+  return length < ROOMY_BYTES ? 0 : ROOM_BYTES;
 }

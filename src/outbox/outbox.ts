@@ -60,6 +60,8 @@ export interface StoredBatch {
   readonly frame: Uint8Array | undefined;
   /** That it takes on the disk. */
   readonly bytes: number;
+  /** Of a claim: `body` and `frame` lie in memory that is to be given back. */
+  readonly lease?: number;
   /** When it was committed, milliseconds since the epoch. */
   readonly storedAt: number;
   /** How often a receiver refused it. */
@@ -159,6 +161,8 @@ export interface Outbox {
    * a reconnect. Held batches are left out until their time has come.
    */
   claim(claim: Claim): Promise<StoredBatch[]>;
+  /** What the bodies and frames of a claim lie in may be used again: none of them is read any more. Those of a claim may be kept, too. */
+  giveBack(lease: number): void;
   /** Undelivered batches that were held and whose time has come, oldest first. */
   due(limit: number): Promise<StoredBatch[]>;
   /** Those of some batches that are still undelivered and not held, by id. */

@@ -60,6 +60,7 @@ export interface Calls {
   commit: { request: { group: Group; terms: Terms }; reply: CommitReply };
   tidy: { request: { terms: Terms }; reply: Pressure };
   claim: { request: { claim: Claim; now: number }; reply: StoredBatch[] };
+  giveBack: { request: { lease: number }; reply: undefined };
   due: { request: { limit: number; now: number }; reply: StoredBatch[] };
   find: { request: { ids: readonly number[]; now: number }; reply: StoredBatch[] };
   boundary: { request: { before: number }; reply: number };

@@ -2,7 +2,7 @@ import { parentPort, type Transferable, workerData } from 'node:worker_threads';
 import { Fault, messageOf } from '../errors.ts';
 import { damage, diskFault, isDamage, isUnreadable } from './disk-faults.ts';
 import { guard, type Watched } from './guard.ts';
-import { handedOver } from './hand-over.ts';
+import { Arenas, handedOver } from './hand-over.ts';
 import {
   type Answer,
   type Call,
@@ -34,6 +34,7 @@ interface Outcome {
 class OutboxWorker {
   #store: Store | undefined;
   #dataDir = '';
+  readonly #arenas = new Arenas();
   /** Since when a call fails for a page that the disk does not give. */
   readonly #unreadableSince = new Map<Call, number>();
 
@@ -74,7 +75,9 @@ class OutboxWorker {
       case 'tidy':
         return { value: store.tidy(request.terms) };
       case 'claim':
-        return handedOver(store.claim(request.claim, request.now));
+        return this.#arenas.handOver(store.claim(request.claim, request.now));
+      case 'giveBack':
+        return { value: this.#arenas.giveBack(request.lease) };
       case 'due':
         return handedOver(store.due(request.limit, request.now));
       case 'find':

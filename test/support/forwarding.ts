@@ -3,6 +3,7 @@ import { systemClock } from '../../src/clock.ts';
 import type { UplinkConfig } from '../../src/config/schema.ts';
 import { Forwarder, type ForwarderOptions } from '../../src/forwarder/forwarder.ts';
 import type { Lane, NewBatch, Outbox } from '../../src/outbox/outbox.ts';
+import { MemoryOutbox } from './memory-outbox.ts';
 
 /** A log whose lines a test can wait for. */
 export interface TestLog {
@@ -98,7 +99,10 @@ export function startForwarder(
     await done;
     return performance.now() - from;
   };
-  test.teardown(stop);
+  test.teardown(async () => {
+    await stop();
+    if (outbox instanceof MemoryOutbox && outbox.lent > 0) throw new Error(`${outbox.lent} leases were not given back`);
+  });
   return { ...records, forwarder, stop };
 }
 

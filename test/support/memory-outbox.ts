@@ -32,6 +32,8 @@ export class MemoryOutbox implements Outbox {
   /** Set: the outbox is gone, every call rejects. */
   gone: Error | undefined;
   readonly #now: () => number;
+  readonly #lent = new Map<number, readonly StoredBatch[]>();
+  #lastLease = 0;
   readonly #cursors = new Map<string, Cursor>();
   readonly #seqs = new Map<string, number>();
   readonly #listeners = new Set<(lanes: ReadonlySet<Lane>) => void>();
@@ -72,7 +74,27 @@ export class MemoryOutbox implements Outbox {
     this.#check();
     this.claims.push(claim);
     const rows = this.#waiting().filter((row) => row.lane === lane && row.id > after && row.id <= upTo);
-    return some(newestFirst ? rows.toReversed() : rows, limit, maxBytes);
+    return this.#lend(some(newestFirst ? rows.toReversed() : rows, limit, maxBytes));
+  }
+
+  /** What was lent is used for something else at once: whoever still reads it gets nonsense. */
+  giveBack(lease: number): void {
+    for (const { body } of this.#lent.get(lease) ?? []) body?.fill(0);
+    if (!this.#lent.delete(lease)) throw new Error(`lease ${lease} was given back twice`);
+  }
+
+  /** Leases that were not given back. */
+  get lent(): number {
+    return this.#lent.size;
+  }
+
+  #lend(batches: readonly StoredBatch[]): StoredBatch[] {
+    if (batches.length === 0) return [];
+    this.#lastLease += 1;
+    const lease = this.#lastLease;
+    const own = batches.map((batch) => ({ ...batch, body: batch.body && Buffer.from(batch.body), lease }));
+    this.#lent.set(lease, own);
+    return own;
   }
 
   async due(limit: number): Promise<StoredBatch[]> {
