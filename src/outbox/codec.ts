@@ -1,10 +1,8 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { MAX_BYTES, unzstd } from './unzstd.ts';
 
 /** Measured on 1,000-observation bodies: level 1 is both the smallest and the fastest of 1 to 3 (docs/decisions). */
 const PLAIN = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
-
-/** No body comes near: a stored body that claims more is damaged, and must not take the memory. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** What a frame begins with (RFC 8878, 3.1.1). */
 const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
@@ -53,7 +51,8 @@ export function dictionaryOf(body: Uint8Array): number | undefined {
  * @throws Error when the body or its dictionary is damaged or missing
  */
 export function decodeBody(body: Uint8Array, dictionary?: Uint8Array): string {
-  return unpack(body, dictionary).toString();
+  const { buffer, byteOffset, byteLength } = unpack(body, dictionary);
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
 
 /** The JSON text of a stored body as bytes; undefined when it or its dictionary is damaged or missing. */
@@ -66,12 +65,12 @@ export function readBody(body: Uint8Array, dictionary?: Uint8Array): Uint8Array 
   }
 }
 
-function unpack(body: Uint8Array, dictionary?: Uint8Array): Buffer {
+function unpack(body: Uint8Array, dictionary?: Uint8Array): Uint8Array {
   const tagged = taggedOf(body);
-  if (tagged === undefined) return zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES });
+  if (tagged === undefined) return unzstd(body);
   if (dictionary === undefined) throw new Error(`its dictionary ${tagged.id} is lost`);
   const frame = Buffer.concat([MAGIC, body.subarray(tagged.start)]);
-  return zstdDecompressSync(frame, { maxOutputLength: MAX_BODY_BYTES, dictionary });
+  return zstdDecompressSync(frame, { maxOutputLength: MAX_BYTES, dictionary });
 }
 
 function taggedOf(body: Uint8Array): { id: number; start: number } | undefined {

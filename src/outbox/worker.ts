@@ -2,7 +2,8 @@ import { parentPort, type Transferable, workerData } from 'node:worker_threads';
 import { Fault, messageOf } from '../errors.ts';
 import { damage, diskFault, isDamage, isUnreadable } from './disk-faults.ts';
 import { guard, type Watched } from './guard.ts';
-import { Arenas, handedOver } from './hand-over.ts';
+import { Arenas, type HandedOver, handedOver } from './hand-over.ts';
+import type { StoredBatch } from './outbox.ts';
 import {
   type Answer,
   type Call,
@@ -17,6 +18,7 @@ import {
 import { markDamaged } from './quarantine-files.ts';
 import { openOrSalvage } from './recovery.ts';
 import type { Store } from './store.ts';
+import { loadUnzstd } from './unzstd.ts';
 
 /** How long the same question may fail because the disk does not give what is on it, before that counts as damage. */
 const UNREADABLE_MS = 60_000;
@@ -75,7 +77,7 @@ class OutboxWorker {
       case 'tidy':
         return { value: store.tidy(request.terms) };
       case 'claim':
-        return this.#arenas.handOver(store.claim(request.claim, request.now));
+        return this.#handOver(store.claim(request.claim, request.now));
       case 'giveBack':
         return { value: this.#arenas.giveBack(request.lease) };
       case 'due':
@@ -118,6 +120,13 @@ class OutboxWorker {
         store.close();
         return { value: undefined };
     }
+  }
+
+  #handOver(batches: readonly StoredBatch[]): HandedOver {
+    const handed = this.#arenas.handOver(batches);
+    // What is much will be more: a backlog. Without WebAssembly it only takes longer.
+    if (handed.value[0]?.lease !== undefined) loadUnzstd().catch(() => undefined);
+    return handed;
   }
 
   /**
