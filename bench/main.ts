@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { HEAP_GROWTH } from '../src/cli/run.ts';
 import type { Section } from './measure/figures.ts';
 import { OthersLoad } from './measure/load.ts';
 import { assertOnDisk, describeMachine } from './measure/machine.ts';
@@ -17,8 +18,11 @@ import { PARTS } from './parts.ts';
 const ROOT = join(import.meta.dirname, '..');
 const PAGE = join(ROOT, 'docs/benchmarks.md');
 const REPEATS = { short: 3, long: 5 };
-/** What the gateway's own start script sets; the limits are measured with the same. */
-const LIKE_THE_GATEWAY = { execArgv: ['--max-semi-space-size=1'], env: { ...process.env, MALLOC_ARENA_MAX: '1' } };
+/** What the gateway's own start script and `run` set; the limits are measured with the same. */
+const LIKE_THE_GATEWAY = {
+  execArgv: ['--max-semi-space-size=1', `--heap-growing-percent=${HEAP_GROWTH}`],
+  env: { ...process.env, MALLOC_ARENA_MAX: '1' },
+};
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);

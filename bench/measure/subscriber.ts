@@ -28,7 +28,12 @@ export async function subscribe(url: string, take: (received: Received) => void)
     take({ kind, machine, at, bytes: payload.length, body: decoded.value as Received['body'] });
   });
   await client.subscribeAsync('plc/#');
-  return { [Symbol.asyncDispose]: () => client.endAsync(true) };
+  return {
+    // Not `endAsync`: it never ends where the connection was lost meanwhile.
+    async [Symbol.asyncDispose]() {
+      client.end(true);
+    },
+  };
 }
 
 /** Milliseconds from each observation of a batch to its arrival. */

@@ -10,7 +10,7 @@ const NOT_RELOADED =
  * What a heap may grow by from one full collection to the next, in percent of what is alive. V8 by itself lets it become up to four times as
  * large where the computer has memory, and keeps that for ever (docs/decisions/021).
  */
-const HEAP_GROWTH = 40;
+export const HEAP_GROWTH = 40;
 
 export const runCommand: CommandModule<object, { config: string }> = {
   command: 'run',

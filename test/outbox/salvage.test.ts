@@ -47,7 +47,7 @@ function filled(dataDir: string): string {
 interface Found {
   /** `machine seq` of what is there again under its old identity. */
   readonly kept: Set<string>;
-  /** The same of what gaps name. */
+  /** The same of what gaps name, or what lies behind the newest one where a gap says that nobody knows what followed. */
   readonly told: Set<string>;
   readonly gaps: Extract<WireEvent, { type: 'gap' }>[];
 }
@@ -56,6 +56,7 @@ async function found(outbox: Outbox, stream: string): Promise<Found> {
   const kept = new Set<string>();
   const told = new Set<string>();
   const gaps: Found['gaps'] = [];
+  const open = new Set<string>();
   for (const { machine, kind, seq, stream: own, body } of await claimAll(outbox)) {
     if (kind === 'telemetry' && own === stream) kept.add(`${machine} ${seq}`);
     if (kind !== 'event') continue;
@@ -63,9 +64,15 @@ async function found(outbox: Outbox, stream: string): Promise<Found> {
       const gap = eventSchema.parse(event);
       if (gap.type !== 'gap') continue;
       gaps.push(gap);
+      if (gap.batches === undefined) open.add(machine);
       if (gap.batches?.kind !== 'telemetry') continue;
       for (let lost = gap.batches.first; lost <= gap.batches.last; lost++) told.add(`${machine} ${lost}`);
     }
+  }
+  for (const machine of open) {
+    const seqs = UNDELIVERED.filter((one) => one.startsWith(`${machine} `));
+    const newest = seqs.findLastIndex((one) => kept.has(one) || told.has(one));
+    for (const one of seqs.slice(newest + 1)) told.add(one);
   }
   return { kept, told, gaps };
 }
