@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { isInUse, openForReading } from './database.ts';
 import { rowsById } from './dictionaries.ts';
 import { DictionaryTexts } from './dictionary-texts.ts';
+import { damage } from './disk-faults.ts';
 import type { OutboxStats } from './outbox.ts';
 import {
   type BatchRow,
@@ -88,7 +89,10 @@ export class Archive {
     })();
   }
 
-  /** Batches in commit order. What a running gateway adds or deletes meanwhile may or may not be among them. */
+  /**
+   * Batches in commit order. What a running gateway adds or deletes meanwhile may or may not be among them.
+   * @throws SQLite's error of a damaged database
+   */
   *batches({ machine, from, to, undelivered }: BatchFilter = {}): Generator<ArchivedRow> {
     let after = 0;
     const read = this.#db.transaction((): ArchivedRow[] =>
@@ -106,6 +110,10 @@ export class Archive {
     for (;;) {
       // One snapshot: a running gateway deletes dictionaries with the last batch that needs them.
       const page = read();
+      const before = [after, ...page.map(({ id }) => id)];
+      // Where a number is damaged the same rows might come for ever.
+      if (page.some(({ id }, i) => id <= (before[i] as number)))
+        throw damage(`the batches after ${after} are out of order`);
       yield* page;
       const last = page.at(-1);
       if (last === undefined) return;

@@ -115,26 +115,22 @@ function* numberingProblems(row: NumberingRow, archive: Archive): Generator<stri
   if (row.highest !== null && row.highest > given) yield `${name}: seq ${row.highest} was never given out`;
   const missing = given - row.kept - row.removed;
   if (missing === 0) return;
-  const absent = ranges(absentSeqs(archive.seqs(row.id), given));
+  const absent = absentIn(archive.seqs(row.id), given);
   yield `${name}: of ${given} batches ${row.kept} are kept and ${row.removed} were deleted, which leaves ${missing} missing (not there: ${absent})`;
-}
-
-function absentSeqs(kept: readonly number[], given: number): number[] {
-  const present = new Set(kept);
-  return Array.from({ length: given }, (_, i) => i + 1).filter((seq) => !present.has(seq));
 }
 
 function isName(machine: unknown): boolean {
   return typeof machine === 'string' && ID_PATTERN.test(machine);
 }
 
-/** `1–4, 9` */
-function ranges(numbers: readonly number[]): string {
-  const found: [number, number][] = [];
-  for (const number of numbers) {
-    const last = found.at(-1);
-    if (last !== undefined && last[1] === number - 1) last[1] = number;
-    else found.push([number, number]);
+/** What is not among ascending seqs, up to `given`: `1–4, 9`. A damaged `given` may be any number. */
+function absentIn(kept: readonly number[], given: number): string {
+  const found: string[] = [];
+  let next = 1;
+  for (const seq of [...kept, given + 1]) {
+    if (seq - next === 1) found.push(`${next}`);
+    else if (seq > next) found.push(`${next}–${seq - 1}`);
+    next = Math.max(next, seq + 1);
   }
-  return found.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
+  return found.join(', ');
 }
