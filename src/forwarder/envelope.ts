@@ -3,7 +3,7 @@ import type { UplinkConfig } from '../config/schema.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
 import { batchTopic, CONTRACT_VERSION, PAYLOAD_KEY } from '../wire/contract.ts';
 import type { PublishProperties } from './mqtt.ts';
-import { wrapFrame } from './zstd-frame.ts';
+import { frameOf } from './zstd-frame.ts';
 
 export type Compression = UplinkConfig['compression'];
 
@@ -27,16 +27,13 @@ export const PROPERTIES: PublishProperties = {
   userProperties: { v: String(CONTRACT_VERSION) },
 };
 
-/** From this size of a body on its stored frame goes out as it is: what an envelope takes uncompressed counts little then. */
-const WRAP_BYTES = 4096;
-
 /**
  * Puts the envelope around a stored body. The body is JSON text already, so nothing is parsed; the same batch always
  * gives the same bytes (before compression), but for the mark `historical`: it is sent late, or once more.
  * @throws Error when the body is damaged
  */
 export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Compression, historical = false): Message {
-  const { machine, kind, stream, seq, t0, clock, body, room, frame } = batch;
+  const { machine, kind, stream, seq, t0, clock, body, blocks, room = 0 } = batch;
   if (body === undefined) throw new Error('its body is damaged');
   const { tenant, gateway } = sender;
   const mark = historical ? { historical } : {};
@@ -44,8 +41,8 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
   const before = Buffer.from(`${head.slice(0, -1)},"${PAYLOAD_KEY[kind]}":`);
   const after = Buffer.from('}');
   const payload =
-    compression === 'zstd' && frame !== undefined && body.length >= WRAP_BYTES
-      ? wrapFrame(frame, body.length, before, after)
+    compression === 'zstd' && blocks !== undefined
+      ? frameOf(before, { blocks, room, contentBytes: body.length }, after)
       : compressed(around(before, body, after, room), compression);
   const topic = batchTopic(tenant, gateway, machine, kind);
   const properties = {
@@ -60,7 +57,7 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
 }
 
 /** Joins them where the body lies, if there is room: its bytes are not copied then. */
-function around(before: Buffer, body: Uint8Array, after: Buffer, room = 0): Buffer {
+function around(before: Buffer, body: Uint8Array, after: Buffer, room: number): Buffer {
   if (Math.max(before.length, after.length) > room) return Buffer.concat([before, body, after]);
   const start = body.byteOffset - before.length;
   const joined = Buffer.from(body.buffer, start, before.length + body.length + after.length);

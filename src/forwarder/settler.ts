@@ -7,8 +7,8 @@ const GATHER_MS = 100;
  * with the same keys.
  */
 export const SETTLE_WITHIN_MS = 1500;
-/** So many do not wait: a backlog is being sent. */
-const MANY = 512;
+/** So many that were gathered do not wait: a backlog is being sent. */
+const MANY = 64;
 
 /**
  * Marks acknowledged batches as delivered, in groups. It outlives a link, so that what was acknowledged on one is not sent again on the next while
@@ -42,7 +42,7 @@ export class Settler {
   add(id: number): void {
     this.#unsettled.add(id);
     this.#waiting.push(id);
-    this.#timer ??= setTimeout(() => this.#hand(this.#unsettled.size < MANY ? SETTLE_WITHIN_MS : 0), GATHER_MS);
+    this.#timer ??= setTimeout(() => this.#hand(this.#waiting.length < MANY ? SETTLE_WITHIN_MS : 0), GATHER_MS);
   }
 
   /** Resolves when everything added so far is committed, or the outbox is gone. Never rejects. */

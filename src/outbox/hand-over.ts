@@ -2,10 +2,10 @@ import type { StoredBatch } from './outbox.ts';
 
 /** Free bytes on either side of a body: what an envelope takes, with the longest names that there may be, and more. */
 const ROOM_BYTES = 1024;
-/** A body from this size on gets room: a smaller one is soon copied. */
+/** A body from this size on gets room, and its blocks do: a smaller one is soon copied. */
 const ROOMY_BYTES = 4096;
 /** What a claim of the forwarder needs at most, but for one with a body that is huge. */
-const ARENA_BYTES = 1.25 * 2 ** 20;
+const ARENA_BYTES = 1.5 * 2 ** 20;
 /** Claims of less are live data, a few batches at a time. */
 const LEASE_FROM_BYTES = 64 * 1024;
 /** More than the forwarder has in hand at once. */
@@ -17,7 +17,7 @@ export interface HandedOver {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
-/** Batches with their bodies and frames in one buffer, which moves to another thread without being copied. */
+/** Batches with their bodies and blocks in one buffer, which moves to another thread without being copied. */
 export function handedOver(batches: readonly StoredBatch[]): HandedOver {
   const bytes = spaceOf(batches);
   if (bytes === 0) return { value: [...batches] };
@@ -57,10 +57,10 @@ export class Arenas {
 }
 
 function spaceOf(batches: readonly StoredBatch[]): number {
-  return batches.reduce(
-    (sum, { body, frame }) => sum + (body === undefined ? 0 : body.length + 2 * roomFor(body)) + (frame?.length ?? 0),
-    0,
-  );
+  return batches.reduce((sum, { body, blocks }) => {
+    if (body === undefined) return sum;
+    return sum + body.length + 2 * roomFor(body) + (blocks === undefined ? 0 : blocks.length + 2 * roomFor(body));
+  }, 0);
 }
 
 /** The same batches with what they hold in an arena, and with room around bodies: an envelope is put around them where they lie. */
@@ -73,8 +73,10 @@ function placed(batches: readonly StoredBatch[], arena: Uint8Array): StoredBatch
     return copy;
   };
   return batches.map((batch): StoredBatch => {
-    const room = batch.body === undefined ? 0 : roomFor(batch.body);
-    return { ...batch, body: batch.body && place(batch.body, room), room, frame: batch.frame && place(batch.frame, 0) };
+    const { body, blocks } = batch;
+    if (body === undefined) return batch;
+    const room = roomFor(body);
+    return { ...batch, body: place(body, room), blocks: blocks && place(blocks, room), room };
   });
 }
 

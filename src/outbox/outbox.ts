@@ -54,13 +54,13 @@ export interface StoredBatch {
   readonly clock: ClockQuality;
   /** JSON text; undefined where what is stored is damaged. */
   readonly body: Uint8Array | undefined;
-  /** Bytes of its buffer on either side that may be written to; default 0. */
+  /** The same as zstd blocks, see `blocksOf`, where it is large and they need nothing else to be read. */
+  readonly blocks: Uint8Array | undefined;
+  /** Bytes on either side of each that may be written to; default 0. */
   readonly room?: number;
-  /** The same as it is stored, where that is one zstd frame which needs nothing else to be read. */
-  readonly frame: Uint8Array | undefined;
   /** That it takes on the disk. */
   readonly bytes: number;
-  /** Of a claim: `body` and `frame` lie in memory that is to be given back. */
+  /** Of a claim: `body` and `blocks` lie in memory that is to be given back. */
   readonly lease?: number;
   /** When it was committed, milliseconds since the epoch. */
   readonly storedAt: number;
@@ -69,8 +69,8 @@ export interface StoredBatch {
 }
 
 /** Bytes that a batch takes in memory, about. */
-export function sizeOf({ body, frame }: Pick<StoredBatch, 'body' | 'frame'>): number {
-  return (frame?.length ?? 0) + (body?.length ?? 0);
+export function sizeOf({ body, blocks }: Pick<StoredBatch, 'body' | 'blocks'>): number {
+  return (blocks?.length ?? 0) + (body?.length ?? 0);
 }
 
 /** Which undelivered batches to claim. */
@@ -83,7 +83,7 @@ export interface Claim {
   /** Highest id first; default: lowest first. */
   readonly newestFirst?: boolean;
   readonly limit: number;
-  /** Of bodies and frames, about; one batch is given at least. */
+  /** Of bodies and blocks, about; one batch is given at least. */
   readonly maxBytes: number;
 }
 
@@ -161,7 +161,7 @@ export interface Outbox {
    * a reconnect. Held batches are left out until their time has come.
    */
   claim(claim: Claim): Promise<StoredBatch[]>;
-  /** What the bodies and frames of a claim lie in may be used again: none of them is read any more. Those of a claim may be kept, too. */
+  /** What the bodies and blocks of a claim lie in may be used again: none of them is read any more. Those of a claim may be kept, too. */
   giveBack(lease: number): void;
   /** Undelivered batches that were held and whose time has come, oldest first. */
   due(limit: number): Promise<StoredBatch[]>;
@@ -182,7 +182,7 @@ export interface Outbox {
   hold(id: number, until: number, reason: string): Promise<void>;
   /**
    * Replaces an undelivered batch of the lane `live` by up to so many smaller ones, which are stored behind all others, and the
-   * record that says so. Resolves to false where it has one entry only, or is gone.
+   * record that says so. Resolves to false where it has one entry only, cannot be read, or is gone.
    */
   split(id: number, parts: number): Promise<boolean>;
   /** Ends the hold of refused batches, of all machines or one, so that they are due now. Resolves to their number. */

@@ -3,6 +3,10 @@ import type { DictionaryTexts } from './dictionary-texts.ts';
 import { damage } from './disk-faults.ts';
 import { type StoredBatch, sizeOf } from './outbox.ts';
 import { type BatchRow, laneOf } from './statements.ts';
+import { blocksOf } from './zstd-blocks.ts';
+
+/** A body from this size on may be sent as it is compressed: what its envelope takes uncompressed counts little then. */
+const BLOCKS_FROM_BYTES = 4096;
 
 /** Rows until what was read has `maxBytes`; one at least. */
 export function batchesOf(rows: Iterable<BatchRow>, maxBytes: number, texts: DictionaryTexts): StoredBatch[] {
@@ -30,6 +34,7 @@ export function storedBatch(row: BatchRow, texts: DictionaryTexts): StoredBatch 
   const clock = synced === 1 ? 'synced' : 'unsynced';
   const lane = laneOf(row.lane);
   const body = readBody(stored, texts.neededBy(stored));
-  const frame = dictionaryOf(stored) === undefined ? stored : undefined;
-  return { id, machine, kind, stream, seq, lane, t0, count, clock, body, frame, bytes, storedAt, refusals };
+  const isLarge = body !== undefined && body.length >= BLOCKS_FROM_BYTES;
+  const blocks = isLarge && dictionaryOf(stored) === undefined ? blocksOf(stored) : undefined;
+  return { id, machine, kind, stream, seq, lane, t0, count, clock, body, blocks, bytes, storedAt, refusals };
 }

@@ -3,6 +3,7 @@ import { generate } from 'mqtt-packet';
 import t from 'tap';
 import { type Compression, encodeBatch, packetSize } from '../../src/forwarder/envelope.ts';
 import type { StoredBatch } from '../../src/outbox/outbox.ts';
+import { blocksOf } from '../../src/outbox/zstd-blocks.ts';
 import { telemetrySchema } from '../../src/wire/contract.ts';
 
 const SENDER = { tenant: 'acme', gateway: 'gw-01', stream: 'b7k2' };
@@ -20,7 +21,7 @@ function stored(body = BODY): StoredBatch {
     count: 2,
     clock: 'synced',
     body: Buffer.from(body),
-    frame: zstdCompressSync(body),
+    blocks: blocksOf(zstdCompressSync(body)),
     bytes: 9,
     storedAt: 0,
     refusals: 0,
@@ -50,7 +51,7 @@ t.test('says how the payload is compressed', async (t) => {
   for (const body of [BODY, JSON.stringify({ rpm: { t: Array.from({ length: 5000 }, (_, i) => i), v: [] } })]) {
     const plain = encodeBatch(stored(body), SENDER, 'none').payload;
     for (const compression of ['gzip', 'zstd'] as const) {
-      for (const batch of [stored(body), { ...stored(body), frame: undefined }]) {
+      for (const batch of [stored(body), { ...stored(body), blocks: undefined }]) {
         const { payload, properties } = encodeBatch(batch, SENDER, compression);
         t.ok(undo[compression](payload).equals(plain));
         t.same(properties.userProperties, { v: '1', encoding: compression });

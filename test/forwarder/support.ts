@@ -13,7 +13,7 @@ export function stored(...ids: number[]): StoredBatch[] {
     count: 1,
     clock: 'synced',
     body: Buffer.alloc(10),
-    frame: undefined,
+    blocks: undefined,
     bytes: 5,
     storedAt: 0,
     refusals: 0,

@@ -3,6 +3,7 @@ import t from 'tap';
 import { encodeBatch } from '../../src/forwarder/envelope.ts';
 import { Arenas, handedOver } from '../../src/outbox/hand-over.ts';
 import type { StoredBatch } from '../../src/outbox/outbox.ts';
+import { blocksOf } from '../../src/outbox/zstd-blocks.ts';
 import { stored } from '../forwarder/support.ts';
 import { seededRandom } from '../support/random.ts';
 
@@ -10,13 +11,13 @@ const LONG = 'n'.repeat(64);
 const SENDER = { tenant: LONG, gateway: LONG };
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
 
-/** Batches whose bodies have all sizes, some damaged, some without a frame. */
+/** Batches whose bodies have all sizes, some damaged, some without blocks. */
 function batches(count = 200): (StoredBatch & { readonly body: Buffer | undefined })[] {
   const ids = Array.from({ length: count }, (_, i) => i + 1);
   return stored(...ids).map((batch) => {
     const body = Buffer.from(JSON.stringify({ signal: { t: [0], v: ['x'.repeat((batch.id * 97) % 9000)] } }));
-    const frame = batch.id % 5 === 0 ? undefined : zstdCompressSync(body);
-    return { ...batch, machine: LONG, stream: LONG, body: batch.id % 7 === 0 ? undefined : body, frame };
+    const blocks = batch.id % 5 === 0 ? undefined : blocksOf(zstdCompressSync(body));
+    return { ...batch, machine: LONG, stream: LONG, body: batch.id % 7 === 0 ? undefined : body, blocks };
   });
 }
 
@@ -41,10 +42,16 @@ t.test('envelopes are put around bodies where they lie, and touch no other', asy
       t.ok(payloads[i]?.equals(apart), `${compression} ${i}`);
       const isRoomy = compression === 'none' && (batch.body?.length ?? 0) >= 4096;
       if (isRoomy) t.equal(payloads[i]?.buffer, batch.body?.buffer, 'not copied');
+      const isFramed = compression === 'zstd' && batch.blocks !== undefined && (batch.body?.length ?? 0) >= 4096;
+      if (isFramed) t.equal(payloads[i]?.buffer, batch.blocks?.buffer, 'not copied');
+      const plain = encodeBatch(batch, SENDER, 'none', true).payload;
+      if (compression === 'zstd') t.ok(zstdDecompressSync(payloads[i] as Buffer).equals(plain));
     }
-    for (const { frame, body } of sound) {
-      if (frame !== undefined) t.ok(zstdDecompressSync(frame).equals(body as Buffer));
-    }
+    const again = sound.map((batch) => encodeBatch(batch, SENDER, compression, true).payload);
+    t.ok(
+      again.every((payload, i) => payloads[i]?.equals(payload)),
+      'twice the same',
+    );
   }
 });
 

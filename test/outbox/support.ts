@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
 import type { Log } from '../../src/log.ts';
 import { openOutbox } from '../../src/outbox/client.ts';
+import { DATABASE_FILE } from '../../src/outbox/database.ts';
 import type { Budget, NewBatch, Outbox, StoredBatch } from '../../src/outbox/outbox.ts';
 
 export const ROOMY: Budget = { maxBytes: 1e9, maxAge: 1e9 };
@@ -77,6 +80,14 @@ export function bulky(bytes: number, more: Partial<NewBatch> = {}): NewBatch {
 /** What the body of a stored batch says. */
 export function payloadOf(body: Uint8Array | undefined) {
   return JSON.parse(Buffer.from(body ?? []).toString());
+}
+
+/** Ids of the batches in a folder whose bodies need a dictionary. */
+export function dependentIn(dataDir: string): Set<number> {
+  const db = new SqliteDatabase(join(dataDir, DATABASE_FILE), { readonly: true });
+  const ids = db.prepare("SELECT id FROM bodies WHERE substr(body, 1, 1) = x'01'").pluck().all() as number[];
+  db.close();
+  return new Set(ids);
 }
 
 /** The values that `batch` was made of. */

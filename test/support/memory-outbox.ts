@@ -57,7 +57,7 @@ export class MemoryOutbox implements Outbox {
       const marks = { delivered: false, refusals: 0, heldUntil: 0, reason: undefined };
       const id = this.rows.length + 1;
       const frame = zstdCompressSync(body);
-      const stored = { body: Buffer.from(body), frame, bytes: frame.length, storedAt: this.#now() };
+      const stored = { body: Buffer.from(body), blocks: undefined, bytes: frame.length, storedAt: this.#now() };
       this.rows.push({ ...batch, ...marks, ...stored, stream, id, seq });
     }
     if (cursor !== undefined) this.#cursors.set(cursor.machine, cursor.cursor);
