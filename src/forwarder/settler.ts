@@ -7,7 +7,7 @@ const GATHER_MS = 100;
  * with the same keys.
  */
 export const SETTLE_WITHIN_MS = 1500;
-/** So many that were gathered do not wait: a backlog is being sent. */
+/** So many that were gathered do not wait, nor do those gathered next: a backlog is being sent. */
 const MANY = 64;
 
 /**
@@ -22,6 +22,7 @@ export class Settler {
   readonly #unsettled = new Set<number>();
   readonly #underWay = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  #wereMany = false;
 
   /** `settled` is called after each commit, `failed` when the outbox is gone or closing. */
   constructor(outbox: Outbox, settled: () => void, failed: (error: unknown) => void) {
@@ -42,13 +43,19 @@ export class Settler {
   add(id: number): void {
     this.#unsettled.add(id);
     this.#waiting.push(id);
-    this.#timer ??= setTimeout(() => this.#hand(this.#waiting.length < MANY ? SETTLE_WITHIN_MS : 0), GATHER_MS);
+    this.#timer ??= setTimeout(() => this.#handGathered(), GATHER_MS);
   }
 
   /** Resolves when everything added so far is committed, or the outbox is gone. Never rejects. */
   async flush(): Promise<void> {
     if (this.size > 0) this.#hand(0);
     await Promise.all(this.#underWay);
+  }
+
+  #handGathered(): void {
+    const areMany = this.#waiting.length >= MANY;
+    this.#hand(areMany || this.#wereMany ? 0 : SETTLE_WITHIN_MS);
+    this.#wereMany = areMany;
   }
 
   #hand(within: number): void {
