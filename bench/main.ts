@@ -87,11 +87,15 @@ try {
   const measured: Measured[] = [];
   for (const name of names) {
     const one = await measure(name);
-    if (one === undefined) process.exitCode = 1;
-    else measured.push(one);
+    if (one === undefined) {
+      process.exitCode = 1;
+      continue;
+    }
+    measured.push(one);
+    // Part by part: a long run that is broken off has not been for nothing.
+    const old = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
+    writeFileSync(PAGE, pageOf(old, Object.keys(PARTS), machine, [one]));
   }
-  const old = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
-  writeFileSync(PAGE, pageOf(old, Object.keys(PARTS), machine, measured));
   if (values.json) process.stdout.write(`${JSON.stringify({ machine, measured }, null, 2)}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

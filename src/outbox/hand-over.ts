@@ -10,6 +10,8 @@ const ARENA_BYTES = 1.5 * 2 ** 20;
 const LEASE_FROM_BYTES = 64 * 1024;
 /** More than the forwarder has in hand at once. */
 const MAX_ARENAS = 8;
+/** Arenas that are kept for the next claim. What is let go is free only after both threads have collected garbage, which may be long. */
+const MAX_FREE = 3;
 
 /** Batches for another thread, and the memory that moves with them. */
 export interface HandedOver {
@@ -30,7 +32,7 @@ export function handedOver(batches: readonly StoredBatch[]): HandedOver {
  * megabytes of new buffers as a reason to collect all garbage, ten times a second, in both threads (docs/decisions/023-drain.md).
  */
 export class Arenas {
-  #free: Uint8Array[] = [];
+  readonly #free: Uint8Array[] = [];
   readonly #leased = new Map<number, Uint8Array>();
   #lastLease = 0;
 
@@ -46,13 +48,12 @@ export class Arenas {
     return { value: placed(batches, arena).map((batch) => ({ ...batch, lease })) };
   }
 
-  /** Nobody reads what was handed over with this lease any more. Once nothing is lent, all memory goes. */
+  /** Nobody reads what was handed over with this lease any more. */
   giveBack(lease: number): undefined {
     const arena = this.#leased.get(lease);
     if (arena === undefined) return;
     this.#leased.delete(lease);
-    this.#free.push(arena);
-    if (this.#leased.size === 0) this.#free = [];
+    if (this.#free.length < MAX_FREE) this.#free.push(arena);
   }
 }
 
