@@ -75,7 +75,7 @@ export class Claims {
     for (const lane of lanes) this.#positions[lane].more = true;
   }
 
-  /** Whether a batch of a claim waits, or is being sent. */
+  /** Whether a batch is sent once more. */
   isReplayed(id: number): boolean {
     return this.#replayed.has(id);
   }
