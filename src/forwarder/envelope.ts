@@ -2,6 +2,7 @@ import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { UplinkConfig } from '../config/schema.ts';
 import type { StoredBatch } from '../outbox/outbox.ts';
 import { batchTopic, CONTRACT_VERSION, PAYLOAD_KEY } from '../wire/contract.ts';
+import { around } from './around.ts';
 import type { PublishProperties } from './mqtt.ts';
 import { frameOf } from './zstd-frame.ts';
 
@@ -54,16 +55,6 @@ export function encodeBatch(batch: StoredBatch, sender: Sender, compression: Com
     },
   };
   return { topic, payload, properties };
-}
-
-/** Joins them where the body lies, if there is room: its bytes are not copied then. */
-function around(before: Buffer, body: Uint8Array, after: Buffer, room: number): Buffer {
-  if (Math.max(before.length, after.length) > room) return Buffer.concat([before, body, after]);
-  const start = body.byteOffset - before.length;
-  const joined = Buffer.from(body.buffer, start, before.length + body.length + after.length);
-  joined.set(before);
-  joined.set(after, before.length + body.length);
-  return joined;
 }
 
 function compressed(json: Buffer, compression: Compression): Buffer {

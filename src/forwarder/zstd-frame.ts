@@ -1,6 +1,8 @@
+import { ZSTD_MAGIC } from '../zstd-header.ts';
+import { around } from './around.ts';
+
 /** Frame_Header_Descriptor (RFC 8878, 3.1.1.1.1) of what is written: one segment, its size in four bytes, no checksum. */
 const DESCRIPTOR = 0b1010_0000;
-const MAGIC = 0xfd2fb528;
 const HEADER_BYTES = 9;
 const BLOCK_HEADER_BYTES = 3;
 /** A block has at most 128 KiB (3.1.1.2.4). */
@@ -22,21 +24,17 @@ export interface Blocks {
  */
 export function frameOf(before: Buffer, { blocks, room, contentBytes }: Blocks, after: Buffer): Buffer {
   if (Math.max(before.length, after.length) > MAX_BLOCK) throw new Error('too much around a frame');
-  const ahead = HEADER_BYTES + BLOCK_HEADER_BYTES + before.length;
-  const behind = BLOCK_HEADER_BYTES + after.length;
-  const size = ahead + blocks.length + behind;
-  const hasRoom = Math.max(ahead, behind) <= room;
-  const out = hasRoom ? Buffer.from(blocks.buffer, blocks.byteOffset - ahead, size) : Buffer.allocUnsafe(size);
-  if (!hasRoom) out.set(blocks, ahead);
-  out.writeUInt32LE(MAGIC, 0);
-  out[4] = DESCRIPTOR;
-  out.writeUInt32LE(before.length + contentBytes + after.length, 5);
-  writeRaw(out, HEADER_BYTES, before, false);
-  writeRaw(out, ahead + blocks.length, after, true);
-  return out;
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  header.writeUInt32LE(ZSTD_MAGIC, 0);
+  header[4] = DESCRIPTOR;
+  header.writeUInt32LE(before.length + contentBytes + after.length, 5);
+  const ahead = Buffer.concat([header, rawHeader(before, false), before]);
+  return around(ahead, blocks, Buffer.concat([rawHeader(after, true), after]), room);
 }
 
-function writeRaw(out: Buffer, at: number, content: Buffer, isLast: boolean): void {
-  out.writeUIntLE((content.length << 3) | Number(isLast), at, BLOCK_HEADER_BYTES);
-  out.set(content, at + BLOCK_HEADER_BYTES);
+/** Of a block that is content as it stands. */
+function rawHeader(content: Buffer, isLast: boolean): Buffer {
+  const header = Buffer.allocUnsafe(BLOCK_HEADER_BYTES);
+  header.writeUIntLE((content.length << 3) | Number(isLast), 0, BLOCK_HEADER_BYTES);
+  return header;
 }

@@ -38,6 +38,11 @@ export class DictionaryTexts {
     return id === undefined ? undefined : this.of(id);
   }
 
+  /** The JSON text of a stored body as bytes; undefined when it or its dictionary is damaged or missing. */
+  read(body: Uint8Array): Uint8Array | undefined {
+    return readBody(body, this.neededBy(body));
+  }
+
   add(id: number, text: Uint8Array): void {
     this.#texts.set(id, text);
     this.#bytes += text.length;

@@ -1,9 +1,8 @@
 import type { StoredBatch } from './outbox.ts';
+import { LARGE_BODY_BYTES } from './rows.ts';
 
 /** Free bytes on either side of a body: what an envelope takes, with the longest names that there may be, and more. */
 const ROOM_BYTES = 1024;
-/** A body from this size on gets room, and its blocks do: a smaller one is soon copied. */
-const ROOMY_BYTES = 4096;
 /** What a claim of the forwarder needs at most, but for one with a body that is huge. */
 const ARENA_BYTES = 1.5 * 2 ** 20;
 /** Claims of less are live data, a few batches at a time. */
@@ -82,5 +81,5 @@ function placed(batches: readonly StoredBatch[], arena: Uint8Array): StoredBatch
 }
 
 function roomFor({ length }: Uint8Array): number {
-  return length < ROOMY_BYTES ? 0 : ROOM_BYTES;
+  return length < LARGE_BODY_BYTES ? 0 : ROOM_BYTES;
 }

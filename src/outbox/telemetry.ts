@@ -1,4 +1,5 @@
 import type { Quality, Value } from '../observation.ts';
+import { utf8 } from '../utf8.ts';
 import type { StoredBatch } from './outbox.ts';
 
 /** What a batch of telemetry holds of a signal: one entry for each observation, as in contract v1. */
@@ -12,5 +13,5 @@ export interface Columns {
 
 /** By signal. Nothing of a body that is damaged: `buffer verify` tells of it, and the forwarder where it is still to be sent. */
 export function signalsIn({ body }: StoredBatch): Readonly<Record<string, Columns>> {
-  return body === undefined ? {} : JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+  return body === undefined ? {} : JSON.parse(utf8(body));
 }

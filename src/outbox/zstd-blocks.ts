@@ -1,4 +1,5 @@
-const MAGIC = 0xfd2fb528;
+import { zstdHeader } from '../zstd-header.ts';
+
 const BLOCK_HEADER_BYTES = 3;
 const RLE = 1;
 const LAST = 1;
@@ -11,21 +12,18 @@ const LAST = 1;
  * @throws Error where it is no such frame
  */
 export function blocksOf(frame: Uint8Array): Uint8Array {
+  const header = zstdHeader(frame);
+  if (header === undefined) throw new Error('not a zstd frame');
+  if (header.hasDictionary) throw new Error('a zstd frame with a dictionary');
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (frame.length < 9 || view.getUint32(0, true) !== MAGIC) throw new Error('not a zstd frame');
-  const descriptor = view.getUint8(4);
-  const isSingleSegment = (descriptor & 0b10_0000) !== 0;
-  if ((descriptor & 0b11) !== 0) throw new Error('a zstd frame with a dictionary');
-  const sizeFlag = descriptor >> 6;
-  const sizeBytes = sizeFlag === 0 ? Number(isSingleSegment) : 1 << sizeFlag;
-  const start = 5 + Number(!isSingleSegment) + sizeBytes;
+  const start = header.blocksAt;
   for (let at = start; ; ) {
     if (at + BLOCK_HEADER_BYTES > frame.length) throw new Error('a zstd frame that is cut off');
-    const header = view.getUint16(at, true) + view.getUint8(at + 2) * 0x1_00_00;
-    const next = at + BLOCK_HEADER_BYTES + (((header >> 1) & 0b11) === RLE ? 1 : header >> 3);
+    const block = view.getUint16(at, true) + view.getUint8(at + 2) * 0x1_00_00;
+    const next = at + BLOCK_HEADER_BYTES + (((block >> 1) & 0b11) === RLE ? 1 : block >> 3);
     if (next > frame.length) throw new Error('a zstd frame that is cut off');
-    if ((header & LAST) === LAST) {
-      frame[at] = header & 0xff & ~LAST;
+    if ((block & LAST) === LAST) {
+      frame[at] = block & 0xff & ~LAST;
       return frame.subarray(start, next);
     }
     at = next;

@@ -1,6 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { z } from 'zod';
 import { type Instant, instantAt } from '../instant.ts';
+import { ZSTD_MAGIC } from '../zstd-header.ts';
 import {
   batchSchema,
   batchTopic,
@@ -19,8 +20,6 @@ import {
 
 /** Largest payload after decompression, in bytes: a bomb of a few kB must not take the memory of a consumer. */
 export const MAX_DECODED_BYTES = 64 * 2 ** 20;
-/** First bytes of a zstd frame (RFC 8878, 3.1.1), little-endian. */
-const ZSTD_MAGIC = 0xfd2fb528;
 /** First bytes of a gzip member (RFC 1952, 2.3.1), little-endian. */
 const GZIP_MAGIC = 0x8b1f;
 
