@@ -141,8 +141,8 @@ export class Memories {
     const { latest } = this.of(machine);
     for (const [name, { unit, t, v, q }] of Object.entries(signalsIn(batch))) {
       for (const [i, offset] of t.entries()) {
-        const value = { name, unit, t: t0 + Math.floor(offset), v: v[i] ?? null, q: q?.[i] ?? ('good' as const) };
-        latest.take([value]);
+        const value = { t: t0 + Math.floor(offset), v: v[i] ?? null, q: q?.[i] ?? ('good' as const) };
+        latest.observe(name, unit, value.t, value.v, value.q);
         this.observe(machine, { signal: name, ns: 0, ...value });
       }
     }

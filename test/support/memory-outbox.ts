@@ -56,8 +56,8 @@ export class MemoryOutbox implements Outbox {
       const { stream } = this;
       const marks = { delivered: false, refusals: 0, heldUntil: 0, reason: undefined };
       const id = this.rows.length + 1;
-      const frame = zstdCompressSync(body);
-      const stored = { body: Buffer.from(body), blocks: undefined, bytes: frame.length, storedAt: this.#now() };
+      const bytes = zstdCompressSync(body).length;
+      const stored = { body: Buffer.from(body), blocks: undefined, bytes, storedAt: this.#now() };
       this.rows.push({ ...batch, ...marks, ...stored, stream, id, seq });
     }
     if (cursor !== undefined) this.#cursors.set(cursor.machine, cursor.cursor);
